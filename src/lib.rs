@@ -1,0 +1,21 @@
+//! Vauban: network policy as intent.
+//!
+//! The pipeline, floor by floor; each module says what it takes, gives and does not know:
+//!
+//! 1. [`source`]: text, places in it, the door outward ([`source::World`])
+//! 2. [`diagnostic`]: what we say to people
+//! 3. [`syntax`]: text to tree; [`format`] is the way back
+//! 4. [`space`]: sets of ends, ports and flows, exact
+//! 5. [`model`]: the resolved program, data only
+//! 6. [`resolve`]: tree to model: modules, names, grants
+//! 7. [`meaning`]: program to decision, per direction, in [`space`]
+//! 8. [`check`]: one file per lint on the model
+//! 9. [`backend`]: model to objects of Kubernetes, Calico and Cilium, exact or refused
+//! 10. [`compile`]: all of it on one screen; [`cli`] is the only part that prints and reads the disk
+
+pub mod backend;
+pub mod diagnostic;
+pub mod model;
+pub mod source;
+pub mod space;
+pub mod syntax;
