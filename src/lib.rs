@@ -14,8 +14,14 @@
 //! 10. [`compile`]: all of it on one screen; [`cli`] is the only part that prints and reads the disk
 
 pub mod backend;
+pub mod check;
+pub mod cli;
+pub mod compile;
 pub mod diagnostic;
+pub mod format;
+pub mod meaning;
 pub mod model;
+pub mod resolve;
 pub mod source;
 pub mod space;
 pub mod syntax;

@@ -3,6 +3,12 @@
 //! Takes: a [`Program`](crate::model::Program) and a [`Spec`]. Gives: [`Object`]s, or diagnostics at the rules that the target
 //! cannot say. Knows nothing of the tree, and nothing of the files that the objects become.
 
+pub mod calico;
+pub mod cilium;
+pub mod kubernetes;
+pub mod lower;
+pub mod yaml;
+
 use smol_str::SmolStr;
 
 use crate::model::Target;

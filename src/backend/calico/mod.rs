@@ -1,0 +1,1 @@
+//! projectcalico.org/v3.

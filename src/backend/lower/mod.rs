@@ -1,0 +1,1 @@
+//! Ordered rules to unordered ones: exact narrowing of boxes against the oracle.

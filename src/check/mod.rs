@@ -1,0 +1,1 @@
+//! Lints on the model, one file each.

@@ -1,0 +1,1 @@
+//! Tree and comments to text: the one layout.

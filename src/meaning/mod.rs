@@ -1,0 +1,1 @@
+//! Program to decision: what a flow of a pod meets, per direction.
