@@ -20,14 +20,26 @@ const FLOORS: &[(&str, u8)] = &[
 ];
 
 /// Crates that one folder alone may name.
-const KEPT_IN: &[(&str, &str)] = &[("pest", "syntax"), ("codespan_reporting", "diagnostic"), ("clap", "cli")];
+const KEPT_IN: &[(&str, &str)] = &[
+    ("pest", "syntax"),
+    ("codespan_reporting", "diagnostic"),
+    ("clap", "cli"),
+];
 
 /// What only the command line may do.
-const ONLY_IN_CLI: &[&str] = &["std::fs", "std::env", "println!(", "std::time::SystemTime", "OffsetDateTime::now"];
+const ONLY_IN_CLI: &[&str] = &[
+    "std::fs",
+    "std::env",
+    "println!(",
+    "std::time::SystemTime",
+    "OffsetDateTime::now",
+];
 
 fn rust_files(folder: &Path, out: &mut Vec<PathBuf>) {
-    let mut entries: Vec<PathBuf> =
-        std::fs::read_dir(folder).expect("src is readable").map(|entry| entry.expect("an entry").path()).collect();
+    let mut entries: Vec<PathBuf> = std::fs::read_dir(folder)
+        .expect("src is readable")
+        .map(|entry| entry.expect("an entry").path())
+        .collect();
     entries.sort();
     for path in entries {
         if path.is_dir() {
@@ -45,7 +57,11 @@ fn sources() -> Vec<(String, String)> {
     files
         .into_iter()
         .map(|path| {
-            let name = path.strip_prefix(&root).expect("under src").to_string_lossy().replace('\\', "/");
+            let name = path
+                .strip_prefix(&root)
+                .expect("under src")
+                .to_string_lossy()
+                .replace('\\', "/");
             (name, std::fs::read_to_string(&path).expect("UTF-8"))
         })
         .collect()
@@ -69,13 +85,20 @@ fn floors_import_only_from_below() {
     let floors: BTreeMap<&str, u8> = FLOORS.iter().copied().collect();
     let mut wrong = Vec::new();
     for (file, text) in sources() {
-        let Some(own) = floors.get(folder(&file)) else { continue };
+        let Some(own) = floors.get(folder(&file)) else {
+            continue;
+        };
         for (line, code) in code(&text) {
             for part in code.split("crate::").skip(1) {
-                let name: String = part.chars().take_while(|c| c.is_ascii_lowercase() || *c == '_').collect();
+                let name: String = part
+                    .chars()
+                    .take_while(|c| c.is_ascii_lowercase() || *c == '_')
+                    .collect();
                 match floors.get(name.as_str()) {
                     Some(other) if name == folder(&file) || other < own => {}
-                    Some(_) => wrong.push(format!("{file}:{line}: {} imports {name}", folder(&file))),
+                    Some(_) => {
+                        wrong.push(format!("{file}:{line}: {} imports {name}", folder(&file)))
+                    }
                     None => {}
                 }
             }
@@ -90,12 +113,18 @@ fn crates_and_the_outside_stay_in_their_rooms() {
     for (file, text) in sources() {
         for (line, code) in code(&text) {
             for (name, room) in KEPT_IN {
-                if folder(&file) != *room && (code.contains(&format!("{name}::")) || code.contains(&format!("use {name}"))) {
+                if folder(&file) != *room
+                    && (code.contains(&format!("{name}::"))
+                        || code.contains(&format!("use {name}")))
+                {
                     wrong.push(format!("{file}:{line}: {name} belongs to {room}"));
                 }
             }
             if folder(&file) != "cli" && folder(&file) != "main" {
-                for outside in ONLY_IN_CLI.iter().filter(|outside| code.contains(**outside)) {
+                for outside in ONLY_IN_CLI
+                    .iter()
+                    .filter(|outside| code.contains(**outside))
+                {
                     wrong.push(format!("{file}:{line}: {outside} belongs to cli"));
                 }
             }
@@ -111,7 +140,10 @@ fn files_open_with_a_sentence_and_fit_in_the_head() {
         if !text.starts_with("//!") {
             wrong.push(format!("{file}: does not open with `//!`"));
         }
-        let lines = text.lines().take_while(|line| !line.starts_with("#[cfg(test)]")).count();
+        let lines = text
+            .lines()
+            .take_while(|line| !line.starts_with("#[cfg(test)]"))
+            .count();
         if lines > 1000 {
             wrong.push(format!("{file}: {lines} lines"));
         }
@@ -120,7 +152,10 @@ fn files_open_with_a_sentence_and_fit_in_the_head() {
             wrong.push(format!("{file}: its name says nothing"));
         }
         for (line, code) in text.lines().enumerate() {
-            if ["TODO", "FIXME", "XXX", "todo!(", "unimplemented!("].iter().any(|word| code.contains(word)) {
+            if ["TODO", "FIXME", "XXX", "todo!(", "unimplemented!("]
+                .iter()
+                .any(|word| code.contains(word))
+            {
                 wrong.push(format!("{file}:{}: unfinished", line + 1));
             }
         }
