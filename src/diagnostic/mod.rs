@@ -4,9 +4,15 @@
 //! in a sink ([`Diagnostics`]) so that one run reports every error of every file. Rendering lives in the
 //! sub-modules; no pass above knows how a diagnostic looks.
 
+mod nearest;
+pub mod registry;
+pub mod render;
+
 use std::sync::Arc;
 
 use crate::source::Span;
+
+pub use nearest::nearest;
 
 /// How bad it is. Errors stop emission; the others never do.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -17,6 +23,17 @@ pub enum Severity {
     Warning,
     /// A fact that the reader may want to know.
     Note,
+}
+
+impl Severity {
+    /// `error`, `warning`, `note`
+    pub fn word(self) -> &'static str {
+        match self {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+            Severity::Note => "note",
+        }
+    }
 }
 
 /// A place and at most six words on what is wrong there.
@@ -166,6 +183,14 @@ impl Diagnostics {
         self.all
             .iter()
             .any(|diagnostic| diagnostic.severity == Severity::Error)
+    }
+
+    /// Changes or drops each of them, as the levels of lints do.
+    pub fn revise(&mut self, revise: impl FnMut(Diagnostic) -> Option<Diagnostic>) {
+        self.all = std::mem::take(&mut self.all)
+            .into_iter()
+            .filter_map(revise)
+            .collect();
     }
 
     /// How many there are.

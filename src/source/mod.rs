@@ -124,6 +124,21 @@ impl Source {
         self.lines.partition_point(|start| *start <= offset) as u32
     }
 
+    /// How many lines there are: one more than there are line breaks.
+    pub fn lines(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// The bytes of a line (from 0), with its line break; `None` past the last one.
+    pub fn line_range(&self, line: usize) -> Option<std::ops::Range<usize>> {
+        let start = *self.lines.get(line)? as usize;
+        let end = self
+            .lines
+            .get(line + 1)
+            .map_or(self.text.len(), |next| *next as usize);
+        Some(start..end)
+    }
+
     /// The text of a span of this file; empty if it does not lie inside.
     pub fn slice(&self, span: Span) -> &str {
         self.text.get(span.range()).unwrap_or("")
