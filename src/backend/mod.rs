@@ -7,7 +7,12 @@ pub mod calico;
 pub mod cilium;
 pub mod kubernetes;
 pub mod lower;
+pub mod metadata;
 pub mod yaml;
+
+mod refusal;
+
+pub use refusal::{missing_fact, refuse};
 
 use smol_str::SmolStr;
 

@@ -37,6 +37,7 @@ macro_rules! entries {
 /// All of them, sorted by name.
 #[rustfmt::skip]
 pub static ALL: &[Entry] = entries![
+    "missing-fact"
 ];
 
 /// The entry of a name.
