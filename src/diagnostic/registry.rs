@@ -37,7 +37,20 @@ macro_rules! entries {
 /// All of them, sorted by name.
 #[rustfmt::skip]
 pub static ALL: &[Entry] = entries![
+    "icmp-type-255"
     "missing-fact"
+    "no-dns-names"
+    "no-ingress-proxy"
+    "no-staged-policies"
+    "node-behind-tunnel"
+    "order-too-deep"
+    "protocol-zero"
+    "rejected-object"
+    "reserved-label-key"
+    "reserved-tier-name"
+    "same-in-open-namespaces"
+    "selector-too-long"
+    "too-many-tiers"
 ];
 
 /// The entry of a name.

@@ -1,6 +1,6 @@
 //! projectcalico.org/v3.
 //!
-//! Takes: a program and a [`Spec`] of Calico 3.29 to 3.33. Gives: Tiers, GlobalNetworkSets, policies and staged policies, one policy per
+//! Takes: a program and a [`Spec`] of Calico 3.29 to 3.33 (the command line knows no other). Gives: Tiers, GlobalNetworkSets, policies and staged policies, one policy per
 //! policy of the program, in the tiers and the order of the program; or diagnostics at what cannot be said. Knows nothing of the
 //! readers that prove it.
 //!
@@ -51,18 +51,6 @@ struct Context<'a> {
 
 /// The objects of a program, sorted by folder and file. Where something cannot be said, its diagnostics are pushed and its objects are missing.
 pub fn emit(program: &Program, spec: &Spec, diagnostics: &mut Diagnostics) -> Vec<Object> {
-    if !support::VERSIONS.contains(&spec.version) {
-        diagnostics.push(
-            Diagnostic::error(
-                "unsupported-version",
-                format!("{} is not known", spec.spoken()),
-            )
-            .because("a version that is not known may read the same objects differently")
-            .help("the versions are 3.29 to 3.33")
-            .on_target(&spec.name),
-        );
-        return Vec::new();
-    }
     let context = Context {
         program,
         spec,
@@ -269,7 +257,7 @@ impl<'a> Context<'a> {
                 diagnostics.push(
                     refuse(
                         self.spec,
-                        "too-many-tiers",
+                        "order-too-deep",
                         policy.span,
                         format!("takes {} policies after each other", order::DEPTHS),
                     )

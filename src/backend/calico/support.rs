@@ -2,9 +2,6 @@
 
 use crate::backend::Spec;
 
-/// The versions that this backend knows.
-pub(super) const VERSIONS: std::ops::RangeInclusive<(u16, u16)> = (3, 29)..=(3, 33);
-
 /// Tiers that Calico, its operator or Kubernetes' own policies hold, in any version.
 pub(super) const RESERVED_TIERS: [&str; 7] = [
     "default",
