@@ -1,11 +1,17 @@
 //! Program to decision.
 //!
-//! Takes: a [`Program`](crate::model::Program). Gives: [`decide`] for one flow.
-//! Knows nothing of targets.
+//! Takes: a [`Program`](crate::model::Program). Gives: [`decide`] for one flow, which is the definition; [`Oracle`] for sets of flows, exact, one
+//! partition of the subjects and one direction at a time. Knows nothing of targets.
 
 mod decide;
+mod index;
+mod oracle;
+#[cfg(test)]
+mod properties;
 
 pub use decide::{
     By, Decision, Verdict, decide, in_box, in_endpoints, in_ports, matches, matches_clause,
     ordered, selects,
 };
+pub use index::{Index, Partition, partitions};
+pub use oracle::{Oracle, Set, TooLarge};

@@ -5,6 +5,7 @@
 //! Knows nothing of files, policies or targets.
 
 mod addresses;
+pub mod diagram;
 mod endpoints;
 mod flow;
 mod flow_box;

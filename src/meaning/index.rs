@@ -1,0 +1,263 @@
+//! A program prepared for questions: which policies can select a pod of a namespace, in order, and what its namespaces' labels are.
+//!
+//! Made once for a program; each [`Oracle`](super::Oracle) then costs as much as its own namespace's policies.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+use smol_str::SmolStr;
+
+use super::decide::ordered;
+use crate::model::{Namespace, PolicyId, Program, TierId};
+use crate::space::diagram::ABSENT;
+use crate::space::{Direction, Namespaces, ValueSet};
+
+/// The namespaces that a subject can be in, cut so that all pods of one part are alike to every selector of namespaces.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Partition {
+    /// A declared namespace: index in `Program::namespaces`.
+    Declared(usize),
+    /// A namespace that the program mentions and does not declare: index in `Program::undeclared`.
+    Undeclared(usize),
+    /// All the others.
+    Other,
+}
+
+/// The partitions of a program's subjects; only the declared namespaces where these are closed.
+pub fn partitions(program: &Program) -> Vec<Partition> {
+    let declared = (0..program.namespaces.len()).map(Partition::Declared);
+    let open = (0..program.undeclared.len())
+        .map(Partition::Undeclared)
+        .chain([Partition::Other])
+        .filter(|_| !program.cluster.namespaces_closed);
+    declared.chain(open).collect()
+}
+
+/// A program prepared for questions.
+pub struct Index<'p> {
+    /// The program.
+    pub program: &'p Program,
+    tiers: Vec<TierIndex>,
+    /// Numbers of the values that labels of namespaces have; from 1.
+    values: FxHashMap<SmolStr, u32>,
+    /// For each label that a declared namespace has, the value of each of them.
+    labels: FxHashMap<SmolStr, Arc<[u32]>>,
+    unlabelled: Arc<[u32]>,
+    /// The values known of each label of namespaces, where these are not closed.
+    compared: FxHashMap<SmolStr, Vec<u32>>,
+}
+
+/// The enforced policies of a tier, in an order that keeps `after`.
+struct TierIndex {
+    order: Vec<PolicyId>,
+    /// Places in `order` of those that select in named namespaces only, by name.
+    named: FxHashMap<SmolStr, Vec<u32>>,
+    /// Places in `order` of the others.
+    anywhere: Vec<u32>,
+}
+
+impl<'p> Index<'p> {
+    /// Prepares a program.
+    pub fn new(program: &'p Program) -> Self {
+        let mut index = Index {
+            program,
+            tiers: (0..program.tiers.len())
+                .map(|tier| TierIndex::new(program, TierId(tier as u32)))
+                .collect(),
+            values: FxHashMap::default(),
+            labels: FxHashMap::default(),
+            unlabelled: vec![ABSENT; program.namespaces.len()].into(),
+            compared: FxHashMap::default(),
+        };
+        let mut columns: FxHashMap<SmolStr, Vec<u32>> = FxHashMap::default();
+        for (at, namespace) in program.namespaces.iter().enumerate() {
+            for (key, value) in &namespace.labels {
+                let next = index.values.len() as u32 + 1;
+                let value = *index.values.entry(value.clone()).or_insert(next);
+                columns
+                    .entry(key.clone())
+                    .or_insert_with(|| vec![ABSENT; program.namespaces.len()])[at] = value;
+            }
+        }
+        index.labels = columns
+            .into_iter()
+            .map(|(key, all)| (key, all.into()))
+            .collect();
+        if !program.cluster.namespaces_closed {
+            index.compare();
+        }
+        index
+    }
+
+    /// Collects the values that the labels of namespaces are known to have: where `same` compares two that are not declared, they are equal, different,
+    /// or both something that nobody mentions.
+    fn compare(&mut self) {
+        let mut known: BTreeMap<&SmolStr, BTreeSet<&SmolStr>> = BTreeMap::new();
+        visit(self.program, &mut |namespaces| {
+            for (key, values) in namespaces.labels.iter() {
+                let values = values.mentioned().iter().flatten();
+                known.entry(key).or_default().extend(values);
+            }
+        });
+        for (key, value) in self.program.namespaces.iter().flat_map(|one| &one.labels) {
+            known.entry(key).or_default().insert(value);
+        }
+        for (key, values) in known {
+            let mut numbers: Vec<u32> = values
+                .into_iter()
+                .map(|value| {
+                    let next = self.values.len() as u32 + 1;
+                    *self.values.entry(value.clone()).or_insert(next)
+                })
+                .collect();
+            numbers.sort_unstable();
+            self.compared.insert(key.clone(), numbers);
+        }
+    }
+
+    /// The number of a value, if it is one of the namespaces'.
+    pub(super) fn value(&self, value: &str) -> Option<u32> {
+        self.values.get(value).copied()
+    }
+
+    /// The values that have numbers here, by number.
+    pub(super) fn values(&self) -> Vec<SmolStr> {
+        let mut all: Vec<(u32, SmolStr)> = self
+            .values
+            .iter()
+            .map(|(value, number)| (*number, value.clone()))
+            .collect();
+        all.sort_unstable();
+        all.into_iter().map(|(_, value)| value).collect()
+    }
+
+    /// How many values have numbers here.
+    pub(super) fn known_values(&self) -> u32 {
+        self.values.len() as u32
+    }
+
+    /// The values of a label of each declared namespace.
+    pub(super) fn column(&self, key: &str) -> Arc<[u32]> {
+        self.labels.get(key).unwrap_or(&self.unlabelled).clone()
+    }
+
+    /// The values that are known of a label of namespaces, ascending; none where they are closed.
+    pub(super) fn compared(&self, key: &str) -> &[u32] {
+        self.compared.get(key).map_or(&[], Vec::as_slice)
+    }
+
+    /// The declared namespace of a partition.
+    pub fn declared(&self, partition: Partition) -> Option<&'p Namespace> {
+        match partition {
+            Partition::Declared(at) => Some(&self.program.namespaces[at]),
+            Partition::Undeclared(_) | Partition::Other => None,
+        }
+    }
+
+    /// The name of a partition's namespace; `None` if it is one that nobody mentions.
+    pub fn name(&self, partition: Partition) -> Option<&'p SmolStr> {
+        match partition {
+            Partition::Declared(at) => Some(&self.program.namespaces[at].name),
+            Partition::Undeclared(at) => Some(&self.program.undeclared[at]),
+            Partition::Other => None,
+        }
+    }
+
+    /// Whether a set of namespaces, without relations, has any of a partition.
+    pub fn meets(&self, namespaces: &Namespaces, partition: Partition) -> bool {
+        let named = match self.name(partition) {
+            Some(name) => namespaces.names.contains(Some(name)),
+            None => matches!(namespaces.names, ValueSet::NotIn(_)),
+        };
+        named
+            && match self.declared(partition) {
+                Some(namespace) => namespaces.labels.matches(|key| namespace.label(key)),
+                None => !namespaces.labels.is_empty(),
+            }
+    }
+
+    /// The enforced policies of a tier that have a block of a direction and can select a pod of a partition, in an order that keeps `after`.
+    pub fn policies(
+        &self,
+        tier: TierId,
+        partition: Partition,
+        direction: Direction,
+    ) -> Vec<PolicyId> {
+        let tier = &self.tiers[tier.0 as usize];
+        let named = self
+            .name(partition)
+            .and_then(|name| tier.named.get(name))
+            .map_or(&[][..], Vec::as_slice);
+        let mut places: Vec<u32> = named.iter().chain(&tier.anywhere).copied().collect();
+        places.sort_unstable();
+        places
+            .into_iter()
+            .map(|place| tier.order[place as usize])
+            .filter(|id| {
+                let policy = self.program.policy(*id);
+                policy.block(direction).is_some()
+                    && policy
+                        .subject
+                        .iter()
+                        .any(|pods| self.meets(&pods.namespaces, partition))
+            })
+            .collect()
+    }
+}
+
+impl TierIndex {
+    fn new(program: &Program, tier: TierId) -> Self {
+        let order: Vec<PolicyId> = ordered(program, tier)
+            .into_iter()
+            .filter(|id| !program.policy(*id).staged)
+            .collect();
+        let mut named: FxHashMap<SmolStr, Vec<u32>> = FxHashMap::default();
+        let mut anywhere = Vec::new();
+        for (place, id) in order.iter().enumerate() {
+            let place = place as u32;
+            let subject = &program.policy(*id).subject;
+            let finite = |pods: &crate::space::Pods| match &pods.namespaces.names {
+                ValueSet::In(names) => Some(names.clone()),
+                ValueSet::NotIn(_) => None,
+            };
+            let Some(names) = subject.iter().map(finite).collect::<Option<Vec<_>>>() else {
+                anywhere.push(place);
+                continue;
+            };
+            let mut names: Vec<SmolStr> = names.into_iter().flatten().flatten().collect();
+            names.sort_unstable();
+            names.dedup();
+            for name in names {
+                named.entry(name).or_default().push(place);
+            }
+        }
+        TierIndex {
+            order,
+            named,
+            anywhere,
+        }
+    }
+}
+
+/// Shows all sets of namespaces of a program's policies.
+fn visit<'p>(program: &'p Program, see: &mut impl FnMut(&'p Namespaces)) {
+    let policies = program
+        .policies
+        .iter()
+        .map(|policy| (&policy.subject, &policy.ingress, &policy.egress));
+    let default = program
+        .default
+        .iter()
+        .map(|default| (&default.subject, &default.ingress, &default.egress));
+    for (subject, ingress, egress) in policies.chain(default) {
+        subject.iter().for_each(|pods| see(&pods.namespaces));
+        let rules = ingress.iter().chain(egress).flat_map(|block| &block.rules);
+        for clause in rules.flat_map(|rule| &rule.clauses) {
+            let subject = clause.subject.iter().flatten();
+            subject
+                .chain(&clause.peers.pods)
+                .for_each(|pods| see(&pods.namespaces));
+        }
+    }
+}
