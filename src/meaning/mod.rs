@@ -7,7 +7,7 @@ mod decide;
 mod index;
 mod oracle;
 #[cfg(test)]
-mod properties;
+pub(crate) mod properties;
 
 pub use decide::{
     By, Decision, Verdict, decide, in_box, in_endpoints, in_ports, matches, matches_clause,
