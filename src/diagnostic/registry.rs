@@ -37,6 +37,7 @@ macro_rules! entries {
 /// All of them, sorted by name.
 #[rustfmt::skip]
 pub static ALL: &[Entry] = entries![
+    "expiry-opens"
     "icmp-type-255"
     "missing-fact"
     "no-dns-names"
@@ -44,12 +45,14 @@ pub static ALL: &[Entry] = entries![
     "no-staged-policies"
     "node-behind-tunnel"
     "order-too-deep"
+    "policies-disagree"
     "protocol-zero"
     "rejected-object"
     "reserved-label-key"
     "reserved-tier-name"
     "same-in-open-namespaces"
     "selector-too-long"
+    "too-many-combinations"
     "too-many-tiers"
 ];
 
