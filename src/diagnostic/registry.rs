@@ -37,22 +37,29 @@ macro_rules! entries {
 /// All of them, sorted by name.
 #[rustfmt::skip]
 pub static ALL: &[Entry] = entries![
-    "expiry-opens"
+    "addresses-open-pods"
     "icmp-type-255"
+    "lowering-not-exact"
+    "lowering-too-large"
     "missing-fact"
+    "named-and-numbered-ports"
+    "names-and-addresses"
     "no-dns-names"
     "no-ingress-proxy"
+    "no-log-action"
+    "no-named-ports"
+    "no-service-accounts"
     "no-staged-policies"
+    "no-such-protocol"
     "node-behind-tunnel"
+    "nodes-not-told-apart"
     "order-too-deep"
-    "policies-disagree"
     "protocol-zero"
     "rejected-object"
     "reserved-label-key"
     "reserved-tier-name"
     "same-in-open-namespaces"
     "selector-too-long"
-    "too-many-combinations"
     "too-many-tiers"
 ];
 
