@@ -38,6 +38,7 @@ macro_rules! entries {
 #[rustfmt::skip]
 pub static ALL: &[Entry] = entries![
     "addresses-open-pods"
+    "expiry-opens"
     "icmp-type-255"
     "lowering-not-exact"
     "lowering-too-large"
@@ -54,12 +55,14 @@ pub static ALL: &[Entry] = entries![
     "node-behind-tunnel"
     "nodes-not-told-apart"
     "order-too-deep"
+    "policies-disagree"
     "protocol-zero"
     "rejected-object"
     "reserved-label-key"
     "reserved-tier-name"
     "same-in-open-namespaces"
     "selector-too-long"
+    "too-many-combinations"
     "too-many-tiers"
 ];
 

@@ -117,6 +117,24 @@ pub fn ordered(program: &Program, tier: TierId) -> Vec<PolicyId> {
     policies
 }
 
+/// The first rule of a policy, of those in force, that decides a flow of a pod that it selects.
+pub(super) fn first(
+    block: &Block,
+    site: RuleSite,
+    flow: &Flow,
+    in_force: impl Fn(&Rule) -> bool,
+) -> Option<RuleRef> {
+    let at = block
+        .rules
+        .iter()
+        .position(|rule| rule.action != Action::Log && in_force(rule) && matches(rule, flow))?;
+    Some(RuleRef {
+        site,
+        direction: flow.direction,
+        rule: at as u32,
+    })
+}
+
 /// The first rule that decides, and what it does; rules that record are noted on the way.
 fn walk(
     block: &Block,

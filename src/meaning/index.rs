@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 use smol_str::SmolStr;
+use time::Date;
 
 use super::decide::ordered;
-use crate::model::{Namespace, PolicyId, Program, TierId};
+use crate::model::{Namespace, PolicyId, Program, Rule, TierId};
 use crate::space::diagram::ABSENT;
 use crate::space::{Direction, Namespaces, ValueSet};
 
@@ -35,9 +36,12 @@ pub fn partitions(program: &Program) -> Vec<Partition> {
 }
 
 /// A program prepared for questions.
+#[derive(Clone)]
 pub struct Index<'p> {
     /// The program.
     pub program: &'p Program,
+    /// The day on which it is asked: rules that have expired before are as if they were not there. All rules count if it is absent.
+    pub(super) day: Option<Date>,
     tiers: Vec<TierIndex>,
     /// Numbers of the values that labels of namespaces have; from 1.
     values: FxHashMap<SmolStr, u32>,
@@ -49,6 +53,7 @@ pub struct Index<'p> {
 }
 
 /// The enforced policies of a tier, in an order that keeps `after`.
+#[derive(Clone)]
 struct TierIndex {
     order: Vec<PolicyId>,
     /// Places in `order` of those that select in named namespaces only, by name.
@@ -62,6 +67,7 @@ impl<'p> Index<'p> {
     pub fn new(program: &'p Program) -> Self {
         let mut index = Index {
             program,
+            day: None,
             tiers: (0..program.tiers.len())
                 .map(|tier| TierIndex::new(program, TierId(tier as u32)))
                 .collect(),
@@ -88,6 +94,22 @@ impl<'p> Index<'p> {
             index.compare();
         }
         index
+    }
+
+    /// The same index on a day.
+    pub(super) fn on(self, day: Date) -> Self {
+        Index {
+            day: Some(day),
+            ..self
+        }
+    }
+
+    /// Whether a rule has not expired.
+    pub(super) fn in_force(&self, rule: &Rule) -> bool {
+        match (self.day, rule.until) {
+            (Some(day), Some(until)) => until >= day,
+            _ => true,
+        }
     }
 
     /// Collects the values that the labels of namespaces are known to have: where `same` compares two that are not declared, they are equal, different,

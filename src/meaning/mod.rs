@@ -1,14 +1,17 @@
 //! Program to decision.
 //!
 //! Takes: a [`Program`](crate::model::Program). Gives: [`decide`] for one flow, which is the definition; [`Oracle`] for sets of flows, exact, one
-//! partition of the subjects and one direction at a time. Knows nothing of targets.
+//! partition of the subjects and one direction at a time; [`check`] for what must hold before a program means anything. Knows nothing of targets.
 
+mod agreement;
+mod check;
 mod decide;
 mod index;
 mod oracle;
 #[cfg(test)]
 pub(crate) mod properties;
 
+pub use check::check;
 pub use decide::{
     By, Decision, Verdict, decide, in_box, in_endpoints, in_ports, matches, matches_clause,
     ordered, selects,

@@ -5,7 +5,8 @@ use std::net::IpAddr;
 
 use smol_str::SmolStr;
 
-use super::{Index, Oracle, Partition, Verdict, decide, in_box, partitions};
+use super::agreement::{Before, Scope, disagreements};
+use super::{Index, Oracle, Partition, Verdict, decide, in_box, matches, partitions, selects};
 use crate::model::{
     Action, Block, Clause, Cluster, DefaultPolicy, Namespace, Otherwise, Policy, PolicyId, Program,
     Rule, Tier, TierId,
@@ -405,10 +406,9 @@ pub(crate) fn partition_of(program: &Program, pod: &Pod) -> Partition {
     }
 }
 
-/// How many programs to try; `VAUBAN_ROUNDS` asks for more.
+/// How many programs to try; `VAUBAN_ROUNDS`, when this is compiled, asks for more.
 pub(crate) fn rounds(few: u64) -> u64 {
-    std::env::var("VAUBAN_ROUNDS")
-        .ok()
+    option_env!("VAUBAN_ROUNDS")
         .and_then(|n| n.parse().ok())
         .unwrap_or(few)
 }
@@ -532,4 +532,100 @@ fn sets_are_what_their_boxes_say() {
             }
         }
     }
+}
+
+/// What one policy decides of a flow, by the definition.
+fn decides(program: &Program, id: PolicyId, flow: &Flow) -> Option<Action> {
+    let policy = program.policy(id);
+    if policy.staged || !selects(&policy.subject, &flow.subject) {
+        return None;
+    }
+    let rules = &policy.block(flow.direction)?.rules;
+    let deciding = rules.iter().filter(|rule| rule.action != Action::Log);
+    deciding
+        .into_iter()
+        .find(|rule| matches(rule, flow))
+        .map(|rule| rule.action)
+}
+
+#[test]
+fn unordered_policies_disagree_exactly_where_both_decide() {
+    let (mut found, mut clean) = (0, 0);
+    for seed in 1..=rounds(120) {
+        let mut dice = Dice(seed.wrapping_mul(0x7654_3210_fedc_ba91));
+        let (_, mut program) = dice.program();
+        for at in 0..program.policies.len() {
+            if dice.roll(3) > 0 {
+                program.policies[at].after.clear();
+            }
+        }
+        for at in 0..program.policies.len() {
+            let before = program.policies[at].after.first().copied();
+            program.policies[at].depth =
+                before.map_or(0, |id| program.policies[id.0 as usize].depth + 1);
+        }
+        let index = std::sync::Arc::new(Index::new(&program));
+        let before = Before::new(&index);
+        let disagreements = disagreements(&index, &before, &Scope::All);
+        assert!(disagreements.too_large.is_empty());
+        for ((p, q, direction), disagreement) in &disagreements.disagreements {
+            found += 1;
+            let flow = &disagreement.flow;
+            assert_eq!(flow.direction, *direction);
+            let (one, other) = (decides(&program, *p, flow), decides(&program, *q, flow));
+            assert!(
+                one.is_some() && other.is_some() && one != other,
+                "seed {seed}: {flow}"
+            );
+            let mut actions = disagreement
+                .rules
+                .map(|rule| Some(program.rule(rule).action));
+            actions.sort_unstable();
+            let mut both = [one, other];
+            both.sort_unstable();
+            assert_eq!(actions, both);
+        }
+        clean += usize::from(disagreements.disagreements.is_empty());
+        let comes_before = |p: PolicyId, mut q: PolicyId| {
+            while let Some(next) = program.policy(q).after.first() {
+                if *next == p {
+                    return true;
+                }
+                q = *next;
+            }
+            false
+        };
+        for direction in Direction::BOTH {
+            for _ in 0..200 {
+                let flow = dice.flow(&program, direction);
+                for tier in 0..program.tiers.len() {
+                    let ids: Vec<PolicyId> = program
+                        .policies_of(TierId(tier as u32))
+                        .map(|(id, _)| id)
+                        .filter(|id| decides(&program, *id, &flow).is_some())
+                        .collect();
+                    for p in &ids {
+                        for q in &ids {
+                            let free = p < q
+                                && !comes_before(*p, *q)
+                                && !comes_before(*q, *p)
+                                && !ids
+                                    .iter()
+                                    .any(|r| comes_before(*r, *p) && comes_before(*r, *q));
+                            if free && decides(&program, *p, &flow) != decides(&program, *q, &flow)
+                            {
+                                assert!(
+                                    disagreements
+                                        .disagreements
+                                        .contains_key(&(*p, *q, direction)),
+                                    "seed {seed}: {flow}"
+                                );
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+    assert!(found > 20 && clean > 5, "{found} found, {clean} clean");
 }

@@ -7,7 +7,7 @@ use smol_str::SmolStr;
 
 use super::Oracle;
 use super::levels::{Key, Question};
-use crate::model::{Action, Block, DefaultPolicy, PolicyId, Rule, TierId};
+use crate::model::{Action, Block, DefaultPolicy, PolicyId, Rule, RuleRef, RuleSite, TierId};
 use crate::space::Pods;
 use crate::space::diagram::{Full, Id, Op};
 
@@ -161,7 +161,7 @@ impl<'p> Oracle<'p> {
             return Ok(Id::ALLOW);
         };
         let selected = self.subjects(&default.subject)?;
-        let rules = self.block(block)?;
+        let rules = self.block(block, RuleSite::Default)?;
         let rules = self.manager.apply(Op::Over, rules, Id::DENY)?;
         let closed = self.manager.apply(Op::And, selected, rules)?;
         self.manager.apply(Op::Over, closed, Id::ALLOW)
@@ -169,6 +169,9 @@ impl<'p> Oracle<'p> {
 
     /// The diagrams of one policy; nothing is selected if it has no block of this direction.
     pub(crate) fn policy(&mut self, id: PolicyId) -> Result<PolicyDiagram, Full> {
+        if let Some(known) = self.known.get(&id) {
+            return Ok(*known);
+        }
         let policy = self.index.program.policy(id);
         let Some(block) = policy.block(self.direction) else {
             return Ok(PolicyDiagram {
@@ -177,20 +180,40 @@ impl<'p> Oracle<'p> {
             });
         };
         let selected = self.subjects(&policy.subject)?;
-        let rules = self.block(block)?;
+        let rules = self.block(block, RuleSite::Policy(id))?;
         let decides = self.manager.apply(Op::And, selected, rules)?;
-        Ok(PolicyDiagram { selected, decides })
+        let made = PolicyDiagram { selected, decides };
+        self.known.insert(id, made);
+        Ok(made)
     }
 
     /// The first decision of a block's rules, for all subjects.
-    fn block(&mut self, block: &Block) -> Result<Id, Full> {
+    fn block(&mut self, block: &Block, site: RuleSite) -> Result<Id, Full> {
         let mut rules = Vec::with_capacity(block.rules.len());
-        for rule in &block.rules {
+        for (at, rule) in block.rules.iter().enumerate() {
+            let this = RuleRef {
+                site,
+                direction: self.direction,
+                rule: at as u32,
+            };
+            if !self.index.in_force(rule) && self.kept != Some(this) {
+                continue;
+            }
             if let Some(terminal) = terminal(rule.action) {
                 rules.push(self.rule(rule, terminal)?);
             }
         }
         self.manager.fold(Op::Over, rules, Id::NONE)
+    }
+
+    /// What the program allows if one rule that has expired had not.
+    pub(crate) fn allowed_with(&mut self, rule: RuleRef) -> Result<Id, Full> {
+        self.kept = Some(rule);
+        self.known.clear();
+        let decision = self.decision();
+        self.kept = None;
+        self.known.clear();
+        self.manager.apply(Op::Same, decision?, Id::ALLOW)
     }
 }
 
