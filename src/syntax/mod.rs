@@ -4,8 +4,13 @@
 //! could not is a diagnostic. pest is named only in this folder. Knows nothing of names, grants or targets.
 
 pub mod ast;
+mod dump;
+mod grammar;
+mod parse;
 mod trivia;
 
+pub use dump::dump;
+pub use parse::{LARGEST_FILE, LONGEST_LIST, DEEPEST_NESTING, parse};
 pub use trivia::{Comment, Trivia};
 
 /// The tree of a file with its comments.
@@ -17,4 +22,6 @@ pub struct Parsed {
     pub trivia: Trivia,
     /// Whether something could not be read (then `format` must not touch the file).
     pub broken: bool,
+    /// The names whose declarations could not be read, where that much could be: that they are unknown is no second fault.
+    pub unread: Vec<ast::Name>,
 }
