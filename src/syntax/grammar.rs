@@ -1,6 +1,9 @@
 //! The parser that pest derives from `grammar/vauban.pest`, and the reader's words for its rules.
 
-#![allow(missing_docs, reason = "the derived enum takes its documentation from the grammar")]
+#![allow(
+    missing_docs,
+    reason = "the derived enum takes its documentation from the grammar"
+)]
 
 #[derive(pest_derive::Parser)]
 #[grammar = "grammar/vauban.pest"]
@@ -75,7 +78,9 @@ pub(super) fn words(wanted: Rule) -> Option<&'static str> {
         Rule::fact | Rule::cluster_item => "a fact or a declaration",
         Rule::rule | Rule::action => "a rule",
         Rule::check | Rule::kw_can | Rule::kw_cannot => "`can` or `cannot`",
-        Rule::owners | Rule::folder | Rule::team_namespaces | Rule::tiers | Rule::grants => "a clause of a team",
+        Rule::owners | Rule::folder | Rule::team_namespaces | Rule::tiers | Rule::grants => {
+            "a clause of a team"
+        }
         Rule::item => "a declaration",
         _ => return None,
     })

@@ -10,7 +10,7 @@ mod parse;
 mod trivia;
 
 pub use dump::dump;
-pub use parse::{LARGEST_FILE, LONGEST_LIST, DEEPEST_NESTING, parse};
+pub use parse::{DEEPEST_NESTING, LARGEST_FILE, LONGEST_LIST, parse};
 pub use trivia::{Comment, Trivia};
 
 /// The tree of a file with its comments.

@@ -101,9 +101,11 @@ impl Reader<'_> {
         if !whole {
             return None;
         }
-        let is_name =
-            |item: &PortItem| matches!(item.kind, crate::syntax::ast::PortKind::Name(_));
-        let only_ports = ports.iter().find(|item| !is_name(item)).map(|item| item.span);
+        let is_name = |item: &PortItem| matches!(item.kind, crate::syntax::ast::PortKind::Name(_));
+        let only_ports = ports
+            .iter()
+            .find(|item| !is_name(item))
+            .map(|item| item.span);
         match (only_ports, endpoints.first()) {
             (Some(_), None) => Some(Argument::Ports(PortList { items: ports, span })),
             (Some(ports), Some(endpoint)) => {

@@ -76,7 +76,11 @@ impl Reader<'_> {
                 }
                 Rule::namespaces => namespaces = self.namespaces(node),
                 Rule::namespace_missing => {
-                    let word = if selector.is_some() { "pods{…}" } else { "pods" };
+                    let word = if selector.is_some() {
+                        "pods{…}"
+                    } else {
+                        "pods"
+                    };
                     self.namespace_missing(span, word);
                 }
                 _ => {}

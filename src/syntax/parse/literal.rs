@@ -39,9 +39,7 @@ impl Reader<'_> {
         let span = self.exact(&node);
         let segments = node
             .into_inner()
-            .map(|segment| {
-                Spanned::new(SmolStr::new(segment.as_str()), self.exact(&segment))
-            })
+            .map(|segment| Spanned::new(SmolStr::new(segment.as_str()), self.exact(&segment)))
             .collect();
         Some(ast::Path { segments, span })
     }
@@ -60,15 +58,13 @@ impl Reader<'_> {
                     Some((_, escaped @ ('"' | '\\'))) => text.push(escaped),
                     Some((_, other)) => {
                         let start = span.start as usize + at;
-                        let place =
-                            Span::new(self.source.id, start, start + 1 + other.len_utf8());
+                        let place = Span::new(self.source.id, start, start + 1 + other.len_utf8());
                         self.report(
-                            Diagnostic::error(
-                                "bad-escape",
-                                format!("`\\{other}` is no escape"),
-                            )
-                            .at(place, "not an escape")
-                            .help("write `\\\\` for a backslash; `\\\"` is the only other escape"),
+                            Diagnostic::error("bad-escape", format!("`\\{other}` is no escape"))
+                                .at(place, "not an escape")
+                                .help(
+                                    "write `\\\\` for a backslash; `\\\"` is the only other escape",
+                                ),
                         );
                         good = false;
                     }
@@ -100,8 +96,11 @@ impl Reader<'_> {
         let value = text.parse().ok();
         if value.is_none() {
             self.report(
-                Diagnostic::error("bad-number", format!("`{text}` is larger than any number here"))
-                    .at(span, "too large"),
+                Diagnostic::error(
+                    "bad-number",
+                    format!("`{text}` is larger than any number here"),
+                )
+                .at(span, "too large"),
             );
         }
         value

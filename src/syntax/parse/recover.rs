@@ -171,8 +171,7 @@ impl<'a> Reader<'a> {
         if ITEM.starts.contains(&token.text) {
             let next = self.token(self.skip_blanks(token.span.end as usize));
             if is_name(next.text) {
-                self.unread
-                    .push(Spanned::new(next.text.into(), next.span));
+                self.unread.push(Spanned::new(next.text.into(), next.span));
             }
         }
         self.broken_part(&ITEM, span, before)
@@ -277,7 +276,10 @@ impl<'a> Reader<'a> {
         let help = if part.what == STATEMENT.what && RULE.starts.contains(&token.text) {
             "put rules into `ingress { … }` or `egress { … }`".to_owned()
         } else {
-            match nearest(&token.text.to_ascii_lowercase(), part.starts.iter().copied()) {
+            match nearest(
+                &token.text.to_ascii_lowercase(),
+                part.starts.iter().copied(),
+            ) {
                 Some(word) => format!("did you mean `{word}`?"),
                 None => part.help.to_owned(),
             }
@@ -363,10 +365,8 @@ impl<'a> Reader<'a> {
         let has_letter = token.text.contains(|c: char| c.is_ascii_alphabetic());
         if wants_name && word_like && has_letter && !is_name(token.text) {
             let mut diagnostic =
-                Diagnostic::error("bad-name", format!("`{}` is not a name", token.text)).at(
-                    token.span,
-                    "lower case, digits, single hyphens",
-                );
+                Diagnostic::error("bad-name", format!("`{}` is not a name", token.text))
+                    .at(token.span, "lower case, digits, single hyphens");
             let better: String = token
                 .text
                 .to_ascii_lowercase()
