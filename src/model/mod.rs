@@ -7,11 +7,13 @@
 //! [`TierId`] that occurs is valid; the relation `after` has no cycle; subjects hold no `same` relation; a rule's clauses hold no empty set.
 
 mod cluster;
+mod dump;
 mod inhabitant;
 mod policy;
 mod test;
 
 pub use cluster::{Cluster, Cni, Namespace, Overlay};
+pub use dump::dump;
 pub use inhabitant::inhabitant;
 pub use policy::{
     Action, Block, Clause, DefaultPolicy, Otherwise, Policy, PolicyId, Rule, RuleRef, RuleSite,

@@ -67,7 +67,11 @@ impl ValueSet {
 
     /// Whether a value (`None`: absence) is in it.
     pub fn contains(&self, value: Option<&str>) -> bool {
-        let among = |values: &[Value]| values.iter().any(|known| known.as_deref() == value);
+        let among = |values: &[Value]| {
+            values
+                .binary_search_by(|known| known.as_deref().cmp(&value))
+                .is_ok()
+        };
         match self {
             ValueSet::In(values) => among(values),
             ValueSet::NotIn(values) => !among(values),
@@ -87,14 +91,14 @@ impl ValueSet {
         match (self, other) {
             (ValueSet::In(a), ValueSet::In(b)) => ValueSet::In(
                 a.iter()
-                    .filter(|value| b.contains(value))
+                    .filter(|value| b.binary_search(value).is_ok())
                     .cloned()
                     .collect(),
             ),
             (ValueSet::In(a), ValueSet::NotIn(b)) | (ValueSet::NotIn(b), ValueSet::In(a)) => {
                 ValueSet::In(
                     a.iter()
-                        .filter(|value| !b.contains(value))
+                        .filter(|value| b.binary_search(value).is_err())
                         .cloned()
                         .collect(),
                 )

@@ -1,0 +1,158 @@
+//! What the names stand for: each is worked out once, when somebody asks; a cycle is told with its chain.
+
+use std::rc::Rc;
+
+use smol_str::SmolStr;
+
+use super::grants::Foreign;
+use super::scope::{ItemId, Node, Scope};
+use super::{Cx, DEEPEST, errors};
+use crate::source::Span;
+use crate::space::{EndpointSet, PortSet};
+
+/// A set of ends, with the names of other teams that it was made from.
+#[derive(Clone, Debug)]
+pub(super) struct Ends {
+    pub(super) set: EndpointSet,
+    pub(super) foreign: Vec<Foreign>,
+    /// A parameter of a profile that nobody includes is in it: nothing can be said.
+    pub(super) unknown: bool,
+    /// Where it is written.
+    pub(super) span: Span,
+}
+
+/// A service: (ends, ports) pairs.
+#[derive(Clone, Debug)]
+pub(super) struct Service {
+    pub(super) name: SmolStr,
+    pub(super) entries: Vec<(EndpointSet, PortSet)>,
+    pub(super) foreign: Vec<Foreign>,
+    pub(super) span: Span,
+}
+
+/// What a name stands for.
+#[derive(Clone, Debug)]
+pub(super) enum Value {
+    Ends(Rc<Ends>),
+    Ports(Rc<PortSet>),
+    Service(Rc<Service>),
+    Profile,
+}
+
+/// What a parameter of a profile stands for.
+#[derive(Clone, Debug)]
+pub(super) enum Argument {
+    Ends(Rc<Ends>),
+    Ports(Rc<PortSet>),
+    Service(Rc<Service>),
+    /// The profile is looked at without being included.
+    Unknown,
+}
+
+/// How far the value of an item is.
+#[derive(Clone, Debug)]
+pub(super) enum State {
+    Unseen,
+    Busy,
+    /// `None` if it could not be worked out, which was reported.
+    Done(Option<Value>),
+}
+
+impl<'a> Cx<'a> {
+    /// The value of an item that is named at `span`.
+    pub(super) fn value(&mut self, id: ItemId, span: Span) -> Option<Value> {
+        match &self.item(id).value {
+            State::Done(value) => return value.clone(),
+            State::Busy => {
+                let from = self.stack.iter().position(|(on, _)| *on == id).unwrap_or(0);
+                let chain: Vec<(SmolStr, Span)> = self.stack[from..]
+                    .iter()
+                    .skip(1)
+                    .map(|(on, at)| (self.full_name(*on), *at))
+                    .chain([(self.full_name(id), span)])
+                    .collect();
+                let (name, own) = (self.full_name(id), self.item(id).span);
+                self.report(errors::cyclic_definition(&name, own, &chain));
+                return None;
+            }
+            State::Unseen => {}
+        }
+        if self.stack.len() >= DEEPEST {
+            self.report(errors::nesting_too_deep(span));
+            return None;
+        }
+        self.item_mut(id).value = State::Busy;
+        self.stack.push((id, span));
+        let value = self.work_out(id);
+        self.stack.pop();
+        self.item_mut(id).value = State::Done(value.clone());
+        value
+    }
+
+    fn work_out(&mut self, id: ItemId) -> Option<Value> {
+        let item = self.item(id);
+        let (scope, own, name) = (Scope::of(item.module), item.span, item.name.clone());
+        match item.node {
+            Node::Profile(_) => Some(Value::Profile),
+            Node::Ports(tree) => Some(Value::Ports(Rc::new(self.ports(scope, &tree.list)?))),
+            Node::Group(tree) => {
+                let ends = self.endpoints(scope, &tree.endpoints)?;
+                Some(Value::Ends(Rc::new(Ends { span: own, ..ends })))
+            }
+            Node::Network(tree) => {
+                let ends = self.endpoints(scope, &tree.endpoints)?;
+                let only = EndpointSet::of_outside(ends.set.outside.clone());
+                if ends.set != only || ends.set.outside.is_full() {
+                    self.report(errors::not_a_network(&name, tree.endpoints.span));
+                    return None;
+                }
+                Some(Value::Ends(Rc::new(Ends { span: own, ..ends })))
+            }
+            Node::Service(tree) => {
+                let service = self.service(scope, tree)?;
+                Some(Value::Service(Rc::new(service)))
+            }
+        }
+    }
+
+    fn own_items(&self) -> Vec<ItemId> {
+        (0..self.items.len() as u32)
+            .map(ItemId)
+            .filter(|id| !self.modules[self.item(*id).module.0 as usize].is_std())
+            .collect()
+    }
+
+    /// Works out what no policy asked for, so that every error is told. A profile that nobody includes is looked at with nothing
+    /// known of its parameters.
+    pub(super) fn check_items(&mut self, left_out: bool) {
+        for id in self.own_items() {
+            let item = self.item(id);
+            let (span, node, used) = (item.span, item.node, item.used);
+            if item.left_out == left_out {
+                match node {
+                    Node::Profile(tree) if !used => self.check_profile(id, tree),
+                    _ => {
+                        self.value(id, span);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Finds the names that nobody uses.
+    pub(super) fn check_unused(&mut self) {
+        for id in self.own_items() {
+            let item = self.item(id);
+            if !item.used && !item.left_out {
+                self.report(errors::unused_name(item.node.word(), &item.name, item.span));
+            }
+        }
+        let unused: Vec<_> = self
+            .uses
+            .iter()
+            .filter(|one| !one.used && one.target.is_some() && !one.left_out)
+            .map(|one| errors::unused_name("use", &super::scope::dotted(one.path), one.path.span))
+            .collect();
+        self.out.extend(unused);
+    }
+}
