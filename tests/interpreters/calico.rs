@@ -669,7 +669,16 @@ fn entity(fields: &Fields<'_>, namespace: Option<&str>, protocol: Option<u8>) ->
         None => None,
         Some(accounts) => {
             let accounts = accounts.fields("serviceAccounts")?;
-            let names = accounts.need("names")?.texts("names")?;
+            let names = match accounts.get("names") {
+                Some(names) => names.texts("names")?,
+                None => Vec::new(),
+            };
+            let own = match accounts.text("selector")? {
+                Some(text) if !text.trim().is_empty() => {
+                    Some(calico_selector::parse(text)?.prefixed("pcsa."))
+                }
+                _ => None,
+            };
             accounts.done()?;
             let fine = |name: &String| {
                 !name.is_empty()
@@ -677,13 +686,15 @@ fn entity(fields: &Fields<'_>, namespace: Option<&str>, protocol: Option<u8>) ->
                         .bytes()
                         .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-.".contains(&b))
             };
-            if names.is_empty() || !names.iter().all(fine) {
-                return Err(format!("service accounts {names:?}"));
+            if names.is_empty() && own.is_none() || !names.iter().all(fine) {
+                return Err(format!("service accounts {names:?} and {own:?}"));
             }
-            Some(Selector::In(
-                "projectcalico.org/serviceaccount".to_owned(),
-                names,
-            ))
+            let mut both: Vec<Selector> = own.into_iter().collect();
+            if !names.is_empty() {
+                let key = "projectcalico.org/serviceaccount".to_owned();
+                both.push(Selector::In(key, names));
+            }
+            Some(Selector::And(both))
         }
     };
     match (selector("namespaceSelector")?, namespace) {

@@ -2,7 +2,7 @@
 //!
 //! Exact: behind every other policy of the tier stands one whose only rule is `Log`. It selects the pods that the tier's enforced
 //! policies select in that direction, and no other (another would be closed by being selected), so it is reached by just those flows
-//! that nobody decided: an allow, a deny or a pass leaves the tier before. Where its selector would be too long, there is one for
+//! that nobody decided: an allow, a deny or a pass leaves the tier before. Where its selector would be too long to read, there is one for
 //! each namespace, and one for each policy that selects by more than one namespace's name; a pod may then meet two of them, which
 //! records its flow twice and decides nothing.
 
@@ -18,10 +18,7 @@ use super::Context;
 use super::order::Band;
 use super::policy::Source;
 use super::selector;
-
-/// A union of subjects beyond this many characters is cut by namespace, whatever the version takes: every policy of the tier would
-/// change an object that no one could read.
-const LEGIBLE: usize = 1024;
+use super::support;
 
 /// A closing record before it is an object.
 pub(super) struct Closing {
@@ -98,7 +95,7 @@ fn of_tier(
         .iter()
         .map(|pods| selector::expression(pods, None).map_or(0, |text| text.len() + 8))
         .sum();
-    if length <= LEGIBLE - 64 {
+    if length <= support::LEGIBLE - 64 {
         closing(None, all);
         return;
     }

@@ -19,6 +19,7 @@ use crate::source::Span;
 use crate::space::{AddressSet, Direction, EndpointSet, Namespaces, Pods, subtract_pods};
 
 use super::selector;
+use super::support;
 use super::{Context, Refusal};
 
 /// What one rule can name.
@@ -106,7 +107,7 @@ pub(super) fn pieces(
             .map(|pods| selector::expression(pods, None))
             .collect();
         let not = selector::guarded(selector::any_of(&expressions).as_deref());
-        if not.len() <= context.support.selector.min(4096) {
+        if not.len() <= support::LEGIBLE {
             return Ok(Pieces {
                 all: vec![Piece::NotPods(not)],
                 pods: of_pods,
@@ -308,7 +309,7 @@ fn nets(version: u8, set: &AddressSet, out: &mut Vec<Piece>) {
     if set.is_empty() {
         return;
     }
-    let limit = super::support::NETS;
+    let limit = support::NETS;
     let plain = set.networks();
     if plain.len() > 2 {
         let blocks = set.blocks();
@@ -342,13 +343,10 @@ fn nets(version: u8, set: &AddressSet, out: &mut Vec<Piece>) {
 
 fn no_pods(version: u8, set: &AddressSet, out: &mut Vec<Piece>) {
     let nets = set.networks();
-    out.extend(
-        nets.chunks(super::support::NETS)
-            .map(|chunk| Piece::NetsOfNoPod {
-                version,
-                nets: chunk.to_vec(),
-            }),
-    );
+    out.extend(nets.chunks(support::NETS).map(|chunk| Piece::NetsOfNoPod {
+        version,
+        nets: chunk.to_vec(),
+    }));
 }
 
 fn no_dns_names(context: &Context<'_>, name: &str, span: Span) -> Refusal {

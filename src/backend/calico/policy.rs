@@ -126,6 +126,10 @@ pub(super) fn build(
     if source.staged && !context.support.staged {
         return Err(vec![no_staging(context, source)]);
     }
+    if source.blocks().next().is_none() {
+        // Without a block it says nothing of either direction, which no policy of Calico can.
+        return Ok(Vec::new());
+    }
     match home(source.subject) {
         Some(home) => of_subject(context, source, source.subject, Some(home), None, sets),
         None if source.is_relative() => {

@@ -32,6 +32,10 @@ pub(super) const PORTS: usize = 50;
 /// instead of one after the other, so this holds for all versions.
 pub(super) const NETS: usize = 256;
 
+/// Characters of a selector beyond which a union is said in another way, whatever the version takes: nobody could read it, and
+/// each policy of a tier would change its closing record.
+pub(super) const LEGIBLE: usize = 1024;
+
 /// What differs between versions.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Support {
