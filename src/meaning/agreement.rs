@@ -85,7 +85,7 @@ impl Before {
     }
 
     /// Whether the first comes before the second.
-    fn is_before(&self, first: PolicyId, second: PolicyId) -> bool {
+    pub(super) fn is_before(&self, first: PolicyId, second: PolicyId) -> bool {
         match (self.bits.get(&first), self.ancestors.get(&second)) {
             (Some(bit), Some(all)) => all[bit / 64] & 1 << (bit % 64) != 0,
             _ => false,

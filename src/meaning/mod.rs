@@ -6,6 +6,7 @@
 mod agreement;
 mod check;
 mod decide;
+mod idle;
 mod index;
 mod oracle;
 #[cfg(test)]
@@ -16,5 +17,6 @@ pub use decide::{
     By, Decision, Verdict, decide, in_box, in_endpoints, in_ports, matches, matches_clause,
     ordered, selects,
 };
+pub use idle::{Idle, MOST_RULES, Taker, idle};
 pub use index::{Index, Partition, partitions};
 pub use oracle::{Oracle, Set, TooLarge};

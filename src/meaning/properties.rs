@@ -6,10 +6,12 @@ use std::net::IpAddr;
 use smol_str::SmolStr;
 
 use super::agreement::{Before, Scope, disagreements};
-use super::{Index, Oracle, Partition, Verdict, decide, in_box, matches, partitions, selects};
+use super::{
+    By, Index, Oracle, Partition, Verdict, decide, idle, in_box, matches, partitions, selects,
+};
 use crate::model::{
     Action, Block, Clause, Cluster, DefaultPolicy, Namespace, Otherwise, Policy, PolicyId, Program,
-    Rule, Tier, TierId,
+    Rule, RuleRef, RuleSite, Tier, TierId,
 };
 use crate::source::{FileId, Span};
 use crate::space::{
@@ -30,6 +32,12 @@ impl Dice {
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as usize % sides
+    }
+
+    /// A place that no other rule has.
+    fn somewhere(&mut self) -> Span {
+        let at = self.roll(1 << 30);
+        Span::new(FileId(0), at, at)
     }
 
     fn one<T: Clone>(&mut self, of: &[T]) -> T {
@@ -197,7 +205,7 @@ impl Dice {
                     excused: Vec::new(),
                     doc: Vec::new(),
                     text: "rule".into(),
-                    span: nowhere(),
+                    span: self.somewhere(),
                 }
             })
             .collect();
@@ -628,4 +636,66 @@ fn unordered_policies_disagree_exactly_where_both_decide() {
         }
     }
     assert!(found > 20 && clean > 5, "{found} found, {clean} clean");
+}
+
+/// The rules of a block, to change.
+fn rules_mut(program: &mut Program, site: RuleRef) -> &mut Vec<Rule> {
+    let (ingress, egress) = match site.site {
+        RuleSite::Policy(id) => {
+            let policy = &mut program.policies[id.0 as usize];
+            (&mut policy.ingress, &mut policy.egress)
+        }
+        RuleSite::Default => {
+            let default = program.default.as_mut().expect("a default");
+            (&mut default.ingress, &mut default.egress)
+        }
+    };
+    let block = match site.direction {
+        Direction::Ingress => ingress,
+        Direction::Egress => egress,
+    };
+    &mut block.as_mut().expect("a block").rules
+}
+
+#[test]
+fn idle_rules_can_be_taken_away() {
+    let (mut never, mut nothing, mut needed) = (0, 0, 0);
+    for seed in 1..=rounds(120) {
+        let mut dice = Dice(seed.wrapping_mul(0x0f1e_2d3c_4b5a_6987));
+        let (_, program) = dice.program();
+        let all = program
+            .policies
+            .iter()
+            .flat_map(|policy| [&policy.ingress, &policy.egress])
+            .flatten()
+            .map(|block| block.rules.len())
+            .sum::<usize>();
+        let found = idle(&program);
+        needed += all.saturating_sub(found.len());
+        for one in found {
+            assert!(!one.takers.is_empty());
+            let mut without = program.clone();
+            rules_mut(&mut without, one.rule).remove(one.rule.rule as usize);
+            for _ in 0..150 {
+                let flow = dice.flow(&program, one.rule.direction);
+                let decision = decide(&program, &flow);
+                if one.never_decides {
+                    never += 1;
+                    assert_ne!(decision.by, By::Rule(one.rule), "seed {seed}: {flow}");
+                    assert!(!decision.passed.contains(&one.rule), "seed {seed}: {flow}");
+                } else {
+                    nothing += 1;
+                }
+                let verdict = decide(&without, &flow).verdict;
+                assert_eq!(
+                    verdict, decision.verdict,
+                    "seed {seed}: {flow} {one:?}\n{program:#?}"
+                );
+            }
+        }
+    }
+    assert!(
+        never > 1000 && nothing > 1000 && needed > 100,
+        "{never} {nothing} {needed}"
+    );
 }

@@ -16,7 +16,7 @@ use rustc_hash::FxHashMap;
 use smol_str::SmolStr;
 
 use self::levels::Levels;
-pub(crate) use self::program::PolicyDiagram;
+pub(crate) use self::program::{PolicyDiagram, terminal};
 use super::decide::Verdict;
 use super::index::{Index, Partition};
 use crate::model::{PolicyId, Program, RuleRef, TierId};

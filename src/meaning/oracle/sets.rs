@@ -127,7 +127,7 @@ impl Oracle<'_> {
     }
 
     /// The subjects of this partition that are in a union.
-    pub(super) fn subjects(&mut self, pods: &[Pods]) -> Result<Id, Full> {
+    pub(crate) fn subjects(&mut self, pods: &[Pods]) -> Result<Id, Full> {
         let all = pods
             .iter()
             .map(|pods| self.subject(pods))
@@ -504,7 +504,7 @@ impl Oracle<'_> {
     }
 
     /// What a rule matches, mapped to a terminal.
-    pub(super) fn rule(&mut self, rule: &Rule, terminal: Id) -> Result<Id, Full> {
+    pub(crate) fn rule(&mut self, rule: &Rule, terminal: Id) -> Result<Id, Full> {
         let clauses = rule
             .clauses
             .iter()

@@ -17,6 +17,8 @@ impl Id {
     pub const DENY: Id = Id(2);
     /// Left to the next tier.
     pub const PASS: Id = Id(3);
+    /// Decided in a way that is like no other.
+    pub const UNLIKE: Id = Id(4);
     /// As a set: every flow.
     pub const ALL: Id = Id::ALLOW;
 
@@ -27,7 +29,7 @@ impl Id {
 }
 
 /// The first inner node.
-const FIRST: u32 = 4;
+const FIRST: u32 = 5;
 
 /// How two diagrams are combined. Sets are diagrams with the terminals [`Id::NONE`] and [`Id::ALL`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
