@@ -11,7 +11,8 @@ use std::path::Path;
 use cases::{Case, difference, shown};
 use datatest_stable::Result;
 use vauban::diagnostic::{Diagnostic, Diagnostics};
-use vauban::source::Sources;
+use vauban::resolve;
+use vauban::source::{MemoryWorld, Sources};
 use vauban::syntax;
 
 /// Fails unless the diagnostics are the expected ones, then compares what was given with the snapshot.
@@ -56,6 +57,55 @@ fn syntax(path: &Path, text: String) -> Result<()> {
     compare(path, &case, &sources, &diagnostics, &given)
 }
 
+/// Resolves all files for one cluster and shows the diagnostics, then the program. Files that are not `.vau` are there to be read by
+/// `raw`. Options: `today`, `cluster`, `without` (folders, separated by commas).
+fn resolve(path: &Path, text: String) -> Result<()> {
+    let case = Case::read(&text);
+    let mut sources = Sources::default();
+    let mut world = MemoryWorld::default();
+    for (path, text) in &case.files {
+        world.files.insert(path.clone(), text.clone());
+        if path.ends_with(".vau") {
+            sources.add(path.as_str(), text.as_str());
+        }
+    }
+    for (path, text) in resolve::standard_library() {
+        sources.add(*path, *text);
+    }
+    let mut diagnostics = Diagnostics::default();
+    let files: Vec<_> = sources
+        .iter()
+        .map(|source| syntax::parse(source, &mut diagnostics))
+        .collect();
+    let option = |key: &str| case.options.get(key).map(String::as_str);
+    let today = time::Date::parse(
+        option("today").unwrap_or("2026-11-24"),
+        time::macros::format_description!("[year]-[month]-[day]"),
+    )?;
+    let options = resolve::Options {
+        project: "case".into(),
+        today,
+        cluster: option("cluster").map(Into::into),
+        without: option("without")
+            .into_iter()
+            .flat_map(|list| list.split(','))
+            .map(|folder| folder.trim().into())
+            .collect(),
+    };
+    let program = resolve::resolve(&files, &sources, &world, &options, &mut diagnostics);
+    let diagnostics = diagnostics.into_sorted();
+    let mut given = shown(&sources, &diagnostics);
+    let failed = diagnostics
+        .iter()
+        .any(|diagnostic| diagnostic.severity == vauban::diagnostic::Severity::Error);
+    // Beside an error the program is only what was left, and of no interest.
+    if let (Some(program), false) = (program, failed) {
+        given += &vauban::model::dump(&program);
+    }
+    compare(path, &case, &sources, &diagnostics, &given)
+}
+
 datatest_stable::harness! {
+    { test = resolve, root = "tests/corpus/resolve", pattern = r"\.vau$" },
     { test = syntax, root = "tests/corpus/syntax", pattern = r"\.vau$" },
 }

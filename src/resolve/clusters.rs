@@ -74,6 +74,9 @@ impl<'a> Cx<'a> {
                 let at = clusters
                     .iter()
                     .position(|(at, _)| at.tree.name.value == *name);
+                if at.is_none() && self.unread.contains(name) {
+                    return false;
+                }
                 if at.is_none() {
                     let near = self.nearest(name, seen.keys().map(SmolStr::as_str));
                     self.report(errors::unknown_cluster(name, near.as_deref()));
@@ -336,6 +339,9 @@ impl<'a> Cx<'a> {
     pub(super) fn tier(&mut self, name: &ast::Name) -> Option<TierId> {
         if let Some(id) = self.tier_of.get(&name.value) {
             return Some(*id);
+        }
+        if self.unread.contains(&name.value) {
+            return None;
         }
         let near = self.nearest(
             &name.value,

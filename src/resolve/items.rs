@@ -141,6 +141,12 @@ impl<'a> Cx<'a> {
 
     /// Finds the names that nobody uses.
     pub(super) fn check_unused(&mut self) {
+        let is_error = |one: &crate::diagnostic::Diagnostic| {
+            one.severity == crate::diagnostic::Severity::Error
+        };
+        if self.broken || self.out.iter().any(is_error) {
+            return;
+        }
         for id in self.own_items() {
             let item = self.item(id);
             if !item.used && !item.left_out {

@@ -73,6 +73,9 @@ pub fn resolve(
     diagnostics: &mut Diagnostics,
 ) -> Option<Program> {
     let mut cx = Cx::new(sources, options);
+    cx.broken = diagnostics.has_errors() || files.iter().any(|file| file.broken);
+    let unread = files.iter().flat_map(|file| &file.unread);
+    cx.unread = unread.map(|name| name.value.clone()).collect();
     cx.collect(files);
     let known = cx.choose_cluster();
     if known {
@@ -115,6 +118,10 @@ struct Cx<'a> {
     /// The labels that declared namespaces carry.
     namespace_labels: BTreeMap<SmolStr, BTreeSet<SmolStr>>,
     undeclared: BTreeSet<SmolStr>,
+    /// Names whose declarations could not be read: that they are unknown is no second fault.
+    unread: BTreeSet<SmolStr>,
+    /// Whether a file has faults already: then "unused" may only mean that the use could not be read.
+    broken: bool,
 
     /// How many more candidates "did you mean" may look at: a file full of nonsense must not take minutes.
     suggestions: std::cell::Cell<usize>,
@@ -144,6 +151,8 @@ impl<'a> Cx<'a> {
             ground: Ground::default(),
             namespace_labels: BTreeMap::new(),
             undeclared: BTreeSet::new(),
+            unread: BTreeSet::new(),
+            broken: false,
             suggestions: std::cell::Cell::new(2_000_000),
             terms: 0,
         }
@@ -173,7 +182,9 @@ impl<'a> Cx<'a> {
     /// Does something whose diagnostics nobody wants: what a target leaves out.
     fn silently(&mut self, work: impl FnOnce(&mut Self)) {
         let kept = self.out.len();
+        let undeclared = self.undeclared.clone();
         work(self);
+        self.undeclared = undeclared;
         self.out.truncate(kept);
     }
 

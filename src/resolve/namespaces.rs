@@ -116,6 +116,9 @@ impl<'a> Cx<'a> {
         if self.ground.declared(name).is_some() {
             return true;
         }
+        if self.unread.contains(name) {
+            return true;
+        }
         let std = self.modules[module.0 as usize].is_std();
         if std || !self.ground.strict() {
             if !self.ground.closed {
@@ -240,6 +243,8 @@ impl<'a> Cx<'a> {
         let key = &requirement.key;
         if key.value == METADATA_NAME
             || !self.ground.strict()
+            // The namespace that carries it may be one that could not be read.
+            || !self.unread.is_empty()
             || self.modules[module.0 as usize].is_std()
         {
             return Some(());

@@ -123,7 +123,7 @@ impl<'a> Cx<'a> {
                 .get(folder.join("/").as_str())
                 .and_then(|module| at(*module))
         };
-        if found.is_none() {
+        if found.is_none() && !self.is_unread(path) {
             let name = dotted(path);
             let near = {
                 let mut all: Vec<SmolStr> = names

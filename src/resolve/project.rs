@@ -324,7 +324,7 @@ impl<'a> Cx<'a> {
                 }
                 let top = folder.split('/').next().unwrap_or(folder);
                 let module = self.module(top, Owner::Nobody);
-                if reported.insert(module) {
+                if reported.insert(module) && !self.unread.contains(top) {
                     if !self.teams.is_empty() {
                         let teams: Vec<SmolStr> =
                             self.teams.iter().map(|team| team.folder.clone()).collect();
@@ -484,6 +484,7 @@ impl<'a> Cx<'a> {
             let path = self.uses[at].path;
             match self.find_far(path) {
                 Some(id) => self.uses[at].target = Some(id),
+                None if self.is_unread(path) => {}
                 None => {
                     let (module, name) = (self.uses[at].module, super::scope::dotted(path));
                     let near = {

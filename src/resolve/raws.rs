@@ -30,17 +30,18 @@ impl Cx<'_> {
                 self.report(errors::raw_not_granted(&owner, at.item.span));
             }
             let word = &at.tree.backend;
-            let backend = Target::ALL
+            let known = Target::ALL
                 .into_iter()
                 .find(|target| target.word() == word.value);
-            if backend.is_none() {
+            let Some(backend) = known else {
                 let near = self.nearest(&word.value, Target::ALL.map(Target::word));
                 self.report(errors::unknown_backend(
                     &word.value,
                     word.span,
                     near.as_deref(),
                 ));
-            }
+                continue;
+            };
             let wanted = &at.tree.path;
             let Some(path) = joined(folder_of(&self.files[at.file].path), &wanted.value) else {
                 self.report(errors::unreadable_raw(
@@ -61,9 +62,9 @@ impl Cx<'_> {
                     continue;
                 }
             };
-            let Some(backend) = backend.filter(|_| granted) else {
+            if !granted {
                 continue;
-            };
+            }
             raws.push(Raw {
                 backend,
                 path: path.into(),

@@ -302,7 +302,8 @@ impl Cx<'_> {
         if !allow && !self.refuse_foreign(&ends.foreign, span, "it may stand in an `allow` only") {
             return None;
         }
-        if !ends.set.names.is_empty() && !(allow && direction == ast::Direction::Egress) {
+        let named = !ends.set.names.is_empty();
+        if named && (!allow || direction == ast::Direction::Ingress) {
             self.report(errors::dns_name_outside_allow(
                 &ends.set.names.iter().cloned().collect::<Vec<_>>(),
                 span,

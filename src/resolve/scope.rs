@@ -179,11 +179,19 @@ impl<'a> Cx<'a> {
                 Some(Found::Item(id))
             }
             None => {
-                let diagnostic = self.unknown(scope, path, wanted);
-                self.report(diagnostic);
+                if !self.is_unread(path) {
+                    let diagnostic = self.unknown(scope, path, wanted);
+                    self.report(diagnostic);
+                }
                 None
             }
         }
+    }
+
+    /// Whether a path may name something that could not be read.
+    pub(super) fn is_unread(&self, path: &ast::Path) -> bool {
+        let last = path.segments.last();
+        last.is_some_and(|last| self.unread.contains(&last.value))
     }
 
     fn find(&mut self, module: ModuleId, path: &ast::Path) -> Option<ItemId> {
