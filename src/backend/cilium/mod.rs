@@ -25,7 +25,7 @@ use crate::meaning::Index;
 use crate::model::{Block, Program, RuleRef, RuleSite};
 use crate::source::Span;
 use crate::space::{Direction, Pods, PortSet};
-use lower::{Lowered, Stuck, Why};
+use lower::{Lowered, Stuck, Unsayable, Why};
 use manifest::{DefaultDeny, PolicyBody};
 use object::{Line, Source, Unwritten, Writer};
 
@@ -76,7 +76,7 @@ fn lower_and_write(program: &Program, spec: &Spec, diagnostics: &mut Diagnostics
     let index = Arc::new(Index::new(program));
     let mut lowered = Vec::new();
     for direction in Direction::BOTH {
-        match lower::lower(program, &index, direction, &carried) {
+        match lower::lower(program, spec.version, &index, direction) {
             Ok(one) => lowered.push(one),
             Err(stuck) => {
                 for one in stuck {
@@ -293,6 +293,16 @@ fn refuse_unwritten(program: &Program, spec: &Spec, why: Unwritten) -> Diagnosti
 
 fn refuse_stuck(program: &Program, spec: &Spec, stuck: Stuck) -> Diagnostic {
     let (name, fact, because, help) = match stuck.why {
+        Why::Unsayable(what) => {
+            let refusal = match what {
+                Unsayable::Peer(why) => support::unsayable_peer(why, stuck.span, spec),
+                Unsayable::Traffic(why) => support::unsayable_traffic(why, stuck.span, spec),
+            };
+            return stuck.others.iter().take(5).fold(
+                refusal.because("it would be needed for what other rules leave of this one"),
+                |refusal, other| refusal.and(program.rule(*other).span, "cuts into it"),
+            );
+        }
         Why::TooMany => (
             "lowering-too-large",
             "would need too many rules to say this exactly",

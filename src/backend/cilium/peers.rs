@@ -20,7 +20,7 @@ pub(super) enum Effect {
 }
 
 /// Why an end cannot be said.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum Unsayable {
     /// Some nodes, but not all, and not those of the API server.
     SomeNodes,
@@ -35,6 +35,27 @@ pub(super) const MOST_CIDRS: usize = 100;
 
 /// Addresses that are to become a CiliumCIDRGroup, and the way to name it.
 pub(super) type Groups<'a> = &'a mut dyn FnMut(Vec<IpNet>) -> Option<SmolStr>;
+
+/// Whether a set can be said.
+///
+/// # Errors
+/// If some end cannot be said.
+pub(super) fn sayable(
+    ends: &EndpointSet,
+    direction: Direction,
+    effect: Effect,
+    cluster: &Cluster,
+) -> Result<(), Unsayable> {
+    // Pods can always be said, and how many addresses there are does not matter.
+    let shape = EndpointSet {
+        nodes: ends.nodes.clone(),
+        outside: ends.outside.clone(),
+        names: ends.names.clone(),
+        ..EndpointSet::empty()
+    };
+    let mut group = |_: Vec<IpNet>| Some(SmolStr::default());
+    peers(&shape, direction, effect, cluster, &mut group).map(|_| ())
+}
 
 /// The peers whose union is the set, each an element's. The set holds no relation to the subject's namespace.
 ///

@@ -8,7 +8,7 @@ use crate::source::Span;
 use crate::space::{Direction, EndpointSet, Pods, PortSet};
 
 use super::super::{LogPolicy, Spec, missing_fact, refuse};
-use super::peers::{self, Effect, peers};
+use super::peers::{self, Effect};
 use super::selector::{is_filtered, longest_namespace_key};
 use super::traffic::{self, carried, matched};
 
@@ -133,13 +133,7 @@ fn check_clause(
         // What passes says nothing by itself; what is left of others after it is checked when it is written.
         Action::Pass | Action::Log => return None,
     };
-    let mut no_group = |_: Vec<ipnet::IpNet>| None;
-    // Relations become names when they are written; as peers they are pods in any case.
-    let ends = EndpointSet {
-        pods: Vec::new(),
-        ..clause.peers.clone()
-    };
-    if let Err(why) = peers(&ends, direction, effect, &program.cluster, &mut no_group) {
+    if let Err(why) = peers::sayable(&clause.peers, direction, effect, &program.cluster) {
         return Some(unsayable_peer(why, rule.span, spec));
     }
     let carried = carried(&program.cluster, spec.version);

@@ -20,7 +20,7 @@ const EXTENDED: [(u8, &str, (u16, u16)); 7] = [
 ];
 
 /// Why traffic cannot be said.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum Unsayable {
     /// Some codes of an ICMP type.
     IcmpCode,

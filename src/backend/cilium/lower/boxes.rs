@@ -1,5 +1,7 @@
 //! Boxes cut by boxes, and kept small with what the program declares.
 
+use super::super::peers;
+use super::super::traffic;
 use crate::model::{Program, inhabitant};
 use crate::space::{EndpointSet, FlowBox, Inexpressible, Namespaces, Pods, ValueSet, union_pods};
 
@@ -13,6 +15,17 @@ pub(super) enum Uncut {
     Inexpressible(Inexpressible),
     /// It is one of too many.
     TooMany,
+    /// A box of it cannot be written.
+    Unsayable(Unsayable),
+}
+
+/// What of a box cannot be written.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(in super::super) enum Unsayable {
+    /// Its ends.
+    Peer(peers::Unsayable),
+    /// Its traffic.
+    Traffic(traffic::Unsayable),
 }
 
 /// Boxes less boxes.

@@ -6,7 +6,9 @@ use crate::source::Span;
 use crate::space::{Direction, EndpointSet, Flow, FlowBox, Namespaces, Pods, PortSet, ValueSet};
 use rustc_hash::FxHashMap;
 
-use super::boxes;
+use super::super::peers::{self, Effect};
+use super::super::traffic;
+use super::boxes::{self, Unsayable};
 
 /// A rule as the union of its boxes; `log` is left away.
 pub(super) struct LaneRule {
@@ -51,6 +53,7 @@ impl Site {
 pub(super) struct Lane<'p> {
     pub(super) program: &'p Program,
     pub(super) direction: Direction,
+    pub(super) version: (u16, u16),
     /// What policy is asked about.
     pub(super) carried: PortSet,
     pub(super) sites: Vec<Site>,
@@ -58,7 +61,12 @@ pub(super) struct Lane<'p> {
 }
 
 impl<'p> Lane<'p> {
-    pub(super) fn new(program: &'p Program, direction: Direction, carried: &PortSet) -> Self {
+    pub(super) fn new(
+        program: &'p Program,
+        version: (u16, u16),
+        direction: Direction,
+        carried: &PortSet,
+    ) -> Self {
         let mut sites = Vec::new();
         for tier in 0..program.tiers.len() {
             for id in ordered(program, TierId(tier as u32)) {
@@ -105,6 +113,7 @@ impl<'p> Lane<'p> {
         Lane {
             program,
             direction,
+            version,
             carried: carried.clone(),
             by_site: sites
                 .iter()
@@ -113,6 +122,18 @@ impl<'p> Lane<'p> {
                 .collect(),
             sites,
         }
+    }
+
+    /// Whether a box can be written with an effect.
+    ///
+    /// # Errors
+    /// With what of it cannot.
+    pub(super) fn sayable(&self, one: &FlowBox, effect: Effect) -> Result<(), Unsayable> {
+        let cluster = &self.program.cluster;
+        peers::sayable(&one.peers, self.direction, effect, cluster).map_err(Unsayable::Peer)?;
+        traffic::matched(&one.ports, &self.carried, self.version)
+            .map(|_| ())
+            .map_err(Unsayable::Traffic)
     }
 
     /// The index of the site of a rule.
@@ -199,7 +220,7 @@ fn rules(
         let mut all = Vec::new();
         let mut everything = false;
         for clause in &rule.clauses {
-            let ports = super::super::traffic::cut(&clause.ports, carried);
+            let ports = traffic::cut(&clause.ports, carried);
             everything |=
                 clause.subject.is_none() && clause.peers.is_anywhere() && ports == *carried;
             let pods: Vec<Pods> = match &clause.subject {

@@ -33,10 +33,12 @@ use rayon::prelude::*;
 use crate::meaning::{Index, Partition, partitions};
 use crate::model::{Program, RuleRef, RuleSite};
 use crate::source::Span;
-use crate::space::{Direction, Flow, FlowBox, Inexpressible, PortSet, Selector, ValueSet};
+use crate::space::{Direction, Flow, FlowBox, Inexpressible, Selector, ValueSet};
 
 use super::peers::Effect;
+use super::traffic::carried;
 use boxes::Uncut;
+pub(super) use boxes::Unsayable;
 use examine::{Findings, examine, leak};
 use lane::{Lane, meets};
 use task::{Key, Kind, Omitted, Task, Tasks};
@@ -85,10 +87,23 @@ pub(super) enum Why {
     NamesAndAddresses,
     /// Named and numbered ports would have to be told apart.
     NamedPorts,
+    /// A box that is needed cannot be written.
+    Unsayable(Unsayable),
     /// The namespace's policies are too much for the oracle.
     TooLarge,
     /// No round was the last.
     Endless,
+}
+
+impl Why {
+    fn of(uncut: Uncut) -> Self {
+        match uncut {
+            Uncut::Inexpressible(Inexpressible::NamesAndAddresses) => Why::NamesAndAddresses,
+            Uncut::Inexpressible(Inexpressible::NamedPorts) => Why::NamedPorts,
+            Uncut::TooMany => Why::TooMany,
+            Uncut::Unsayable(what) => Why::Unsayable(what),
+        }
+    }
 }
 
 /// Lowers a direction.
@@ -97,11 +112,12 @@ pub(super) enum Why {
 /// With what stands in the way, each rule once.
 pub(super) fn lower(
     program: &Program,
+    version: (u16, u16),
     index: &Arc<Index<'_>>,
     direction: Direction,
-    carried: &PortSet,
 ) -> Result<Lowered, Vec<Stuck>> {
-    let lane = Lane::new(program, direction, carried);
+    let carried = carried(&program.cluster, version);
+    let lane = Lane::new(program, version, direction, &carried);
     let partitions = partitions(program);
     let touching = touching(&lane, &partitions);
     let mut tasks = Tasks::of(&lane);
@@ -231,13 +247,7 @@ fn apply(
         let rule = failure.rule.map(|at| lane.program.rule(at).span);
         stuck.push(Stuck {
             span: rule.unwrap_or(lane.sites[failure.site].span),
-            why: match failure.why {
-                Some(Uncut::Inexpressible(Inexpressible::NamesAndAddresses)) => {
-                    Why::NamesAndAddresses
-                }
-                Some(Uncut::Inexpressible(Inexpressible::NamedPorts)) => Why::NamedPorts,
-                Some(Uncut::TooMany) | None => Why::TooMany,
-            },
+            why: failure.why.map_or(Why::TooMany, Why::of),
             flow: Some(failure.flow),
             others: failure.others,
         });
@@ -263,6 +273,15 @@ fn apply(
         });
         if let Some(one) = fresh {
             let count = tasks.extras(site, cause, effect).count() as u32;
+            if let Err(what) = lane.sayable(&one, effect) {
+                stuck.push(Stuck {
+                    span: lane.program.rule(cause).span,
+                    why: Why::Unsayable(what),
+                    flow: None,
+                    others: Vec::new(),
+                });
+                continue;
+            }
             if count as usize >= boxes::MOST_BOXES {
                 stuck.push(Stuck {
                     span: lane.program.rule(cause).span,
@@ -306,13 +325,7 @@ fn apply(
             {
                 stuck.push(Stuck {
                     span: lane.program.rule(rule).span,
-                    why: match why {
-                        Uncut::Inexpressible(Inexpressible::NamesAndAddresses) => {
-                            Why::NamesAndAddresses
-                        }
-                        Uncut::Inexpressible(Inexpressible::NamedPorts) => Why::NamedPorts,
-                        Uncut::TooMany => Why::TooMany,
-                    },
+                    why: Why::of(why),
                     flow: None,
                     others: Vec::new(),
                 });

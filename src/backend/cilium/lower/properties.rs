@@ -93,7 +93,7 @@ fn what_is_emitted_decides_as_the_program_does() {
         let carried = carried(&program.cluster, (1, 20));
         let index = Arc::new(Index::new(&program));
         for direction in Direction::BOTH {
-            let lowered = match lower(&program, &index, direction, &carried) {
+            let lowered = match lower(&program, (1, 20), &index, direction) {
                 Ok(lowered) => lowered,
                 Err(stuck) => {
                     *refused.entry(stuck[0].why).or_default() += 1;

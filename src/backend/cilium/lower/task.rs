@@ -68,18 +68,25 @@ impl Task {
 
     /// Cuts all blockers out of the base again.
     pub(super) fn cut(&mut self, lane: &Lane<'_>) {
-        let mut pieces = self.base.clone();
-        for blocker in &self.blockers {
-            match boxes::subtract(lane.program, pieces, &blocker_boxes(lane, *blocker)) {
-                Ok(rest) => pieces = rest,
-                Err(why) => {
-                    self.omitted = Some(Omitted::Uncut(why));
-                    self.pieces = Vec::new();
-                    return;
-                }
+        match self.rest(lane) {
+            Ok(rest) => self.pieces = rest,
+            Err(why) => {
+                self.omitted = Some(Omitted::Uncut(why));
+                self.pieces = Vec::new();
             }
         }
-        self.pieces = pieces;
+    }
+
+    /// What the blockers leave of the base, if it can be written.
+    fn rest(&self, lane: &Lane<'_>) -> Result<Vec<FlowBox>, Uncut> {
+        let mut pieces = self.base.clone();
+        for blocker in &self.blockers {
+            pieces = boxes::subtract(lane.program, pieces, &blocker_boxes(lane, *blocker))?;
+        }
+        for piece in &pieces {
+            lane.sayable(piece, self.effect).map_err(Uncut::Unsayable)?;
+        }
+        Ok(pieces)
     }
 }
 
