@@ -5,6 +5,7 @@
     unreachable_pub,
     clippy::unwrap_used,
     clippy::panic,
+    clippy::print_stdout,
     reason = "a test fails by panicking; each test binary uses its part"
 )]
 
@@ -510,4 +511,337 @@ fn what_is_emitted_means_what_was_said() {
     );
     assert!(said * 2 > cases, "{refused:#?}");
     assert!(denied * 5 > flows && denied * 5 < flows * 4);
+}
+
+fn emitted(program: &Program, minor: u16) -> Option<Vec<backend::Object>> {
+    let mut diagnostics = Diagnostics::default();
+    let objects = backend::calico::emit(program, &spec(minor), &mut diagnostics);
+    (!diagnostics.has_errors()).then_some(objects)
+}
+
+fn read(objects: &[backend::Object]) -> calico::Cluster {
+    let texts = objects.iter().map(|object| object.text.as_str());
+    calico::Cluster::parse(texts).unwrap_or_else(|why| panic!("{why}"))
+}
+
+/// The objects that are not in both, by what they were made of.
+fn changed<'a>(
+    before: &'a [backend::Object],
+    after: &'a [backend::Object],
+) -> Vec<&'a backend::Object> {
+    let gone = before.iter().filter(|object| !after.contains(object));
+    let come = after.iter().filter(|object| !before.contains(object));
+    gone.chain(come).collect()
+}
+
+#[test]
+fn the_edit_of_a_rule_changes_its_policy_alone() {
+    let mut edits = 0;
+    for seed in 1..=300 {
+        let mut random = Random::new(seed);
+        let program = program(&mut random);
+        let Some(before) = emitted(&program, 30) else {
+            continue;
+        };
+        for at in 0..program.policies.len() {
+            let mut edited = program.clone();
+            let policy = &mut edited.policies[at];
+            let Some(block) = policy.egress.as_mut().or(policy.ingress.as_mut()) else {
+                continue;
+            };
+            block.rules.push(Rule {
+                text: "deny all".into(),
+                because: Some("of this test".into()),
+                clauses: vec![Clause {
+                    subject: None,
+                    peers: EndpointSet::anywhere(),
+                    ports: PortSet::all(),
+                }],
+                ..rule(&mut random, false, &policy.subject, Direction::Egress)
+            });
+            let after = emitted(&edited, 30).expect("as sayable as before");
+            let changed = changed(&before, &after);
+            let name = &edited.policies[at].name;
+            // A policy that no declared namespace can have makes no object.
+            let there = before.iter().any(|object| object.sources[0].what == *name);
+            assert_eq!(!changed.is_empty(), there, "seed {seed}");
+            for object in changed {
+                assert_eq!(
+                    object.sources[0].what, edited.policies[at].name,
+                    "seed {seed}"
+                );
+                assert_eq!(object.folder, edited.policies[at].owner, "seed {seed}");
+            }
+            edits += 1;
+        }
+    }
+    assert!(edits > 200, "{edits}");
+}
+
+#[test]
+fn another_policy_changes_no_other_object_than_what_closes_its_tier() {
+    let mut tried = 0;
+    for seed in 1..=300 {
+        let mut random = Random::new(seed);
+        let program = program(&mut random);
+        let Some(before) = emitted(&program, 31) else {
+            continue;
+        };
+        let mut more = program.clone();
+        more.policies.push(Policy {
+            name: "newcomer".into(),
+            folder: SmolStr::default(),
+            owner: "zebra".into(),
+            file: "z.vau".into(),
+            tier: TierId(0),
+            staged: false,
+            after: Vec::new(),
+            depth: 0,
+            subject: vec![Pods::any()],
+            ingress: Some(Block {
+                rules: Vec::new(),
+                span: SPAN,
+            }),
+            egress: None,
+            doc: Vec::new(),
+            span: SPAN,
+        });
+        let after = emitted(&more, 31).expect("as sayable as before");
+        for object in changed(&before, &after) {
+            let what = object.sources[0].what.as_str();
+            assert!(
+                ["newcomer", "tier tier-0"].contains(&what),
+                "seed {seed}: {what}"
+            );
+        }
+        tried += 1;
+    }
+    assert!(tried > 100, "{tried}");
+}
+
+#[test]
+fn a_tier_that_records_what_it_denies_selects_no_other_pod_for_it() {
+    let mut closed = 0;
+    for seed in 1..=300 {
+        let mut random = Random::new(seed);
+        let mut program = program(&mut random);
+        program.default = None;
+        for tier in &mut program.tiers {
+            tier.otherwise = Otherwise::DenyAndLog;
+        }
+        // Enough subjects that their union is cut.
+        for n in 0..(seed % 3) * 20 {
+            let mut policy = match program.policies.first() {
+                Some(policy) => policy.clone(),
+                None => continue,
+            };
+            policy.name = format!("more-{n:02}").into();
+            policy.subject = subject(&mut random);
+            program.policies.push(policy);
+        }
+        let Some(objects) = emitted(&program, 30) else {
+            continue;
+        };
+        for (at, tier) in program.tiers.iter().enumerate() {
+            let closing = format!("closing-{}-", tier.name);
+            let own: Vec<backend::Object> = objects
+                .iter()
+                .filter(|object| {
+                    object.file.starts_with(&closing)
+                        || object.file == format!("tier-{}.yaml", tier.name)
+                })
+                .cloned()
+                .collect();
+            let cluster = read(&own);
+            for _ in 0..40 {
+                let seen = flow(&mut random, &program);
+                let selected = program.policies_of(TierId(at as u32)).any(|(_, policy)| {
+                    !policy.staged
+                        && policy.block(seen.flow.direction).is_some()
+                        && meaning::selects(&policy.subject, &seen.flow.subject)
+                });
+                assert_eq!(
+                    !cluster.decide(&seen).allowed,
+                    selected,
+                    "seed {seed}: {}",
+                    seen.flow
+                );
+                closed += usize::from(selected);
+            }
+        }
+    }
+    assert!(closed > 1000, "{closed}");
+}
+
+fn one_policy(rules: Vec<Rule>, subject: Vec<Pods>) -> Program {
+    let mut random = Random::new(1);
+    let mut program = program(&mut random);
+    program.tiers = vec![Tier {
+        name: "app".into(),
+        otherwise: Otherwise::Deny,
+        span: SPAN,
+    }];
+    program.default = None;
+    program.cluster.ipv6_none = true;
+    program.cluster.overlay = Some(Overlay::None);
+    program.policies = vec![Policy {
+        name: "large".into(),
+        folder: "team".into(),
+        owner: "team".into(),
+        file: "team/a.vau".into(),
+        tier: TierId(0),
+        staged: false,
+        after: Vec::new(),
+        depth: 0,
+        subject,
+        ingress: None,
+        egress: Some(Block { rules, span: SPAN }),
+        doc: Vec::new(),
+        span: SPAN,
+    }];
+    program
+}
+
+fn of_clause(action: Action, peers: EndpointSet, ports: PortSet) -> Rule {
+    Rule {
+        action,
+        log: false,
+        clauses: vec![Clause {
+            subject: None,
+            peers,
+            ports,
+        }],
+        dns: false,
+        because: None,
+        ticket: None,
+        until: None,
+        excused: Vec::new(),
+        doc: Vec::new(),
+        text: "a rule".into(),
+        span: SPAN,
+    }
+}
+
+fn to_outside(address: &str, port: u16) -> Seen {
+    let address: IpAddr = address.parse().unwrap();
+    Seen {
+        flow: Flow {
+            direction: Direction::Egress,
+            subject: Pod {
+                namespace: "blue".into(),
+                labels: BTreeMap::from([("app".into(), "v120".into())]),
+                ..Pod::default()
+            },
+            peer: End::Outside {
+                address,
+                names: Default::default(),
+            },
+            traffic: Traffic::Port(Transport::Tcp, port),
+        },
+        subject_address: "10.244.1.1".parse().unwrap(),
+        peer_address: address,
+        resolved: Vec::new(),
+        foreign_labels: Vec::new(),
+    }
+}
+
+#[test]
+fn more_rules_than_an_object_takes_go_on_in_the_next() {
+    let rules = (0..3000u16)
+        .map(|n| {
+            let action = if n % 2 == 0 {
+                Action::Allow
+            } else {
+                Action::Deny
+            };
+            let ports = PortSet::of(Transport::Tcp, 1, n + 1);
+            of_clause(action, EndpointSet::anywhere(), ports)
+        })
+        .collect();
+    let program = one_policy(rules, vec![Pods::any()]);
+    assert_eq!(emitted(&program, 32).unwrap().len(), 2);
+    let objects = emitted(&program, 33).unwrap();
+    assert_eq!(objects.len(), 4);
+    let cluster = read(&objects);
+    for port in [
+        1, 2, 3, 1023, 1024, 1025, 1026, 2047, 2048, 2049, 2050, 3000, 3001,
+    ] {
+        let allowed = port <= 3000 && port % 2 == 1;
+        assert_eq!(
+            cluster.decide(&to_outside("203.0.113.1", port)).allowed,
+            allowed,
+            "{port}"
+        );
+    }
+}
+
+#[test]
+fn more_networks_than_a_rule_takes_become_a_set() {
+    let every_other = |from: u32| -> AddressSet {
+        AddressSet {
+            v4: (0..300).map(|n| (from + 2 * n, from + 2 * n)).collect(),
+            ..AddressSet::empty()
+        }
+    };
+    let peers = EndpointSet::of_outside(every_other(u32::from_be_bytes([203, 0, 112, 0])));
+    let rules = vec![
+        of_clause(Action::Deny, peers, PortSet::all()),
+        of_clause(Action::Allow, EndpointSet::anywhere(), PortSet::all()),
+    ];
+    let program = one_policy(rules, vec![Pods::any()]);
+    let objects = emitted(&program, 30).unwrap();
+    let kinds: Vec<&str> = objects.iter().map(|object| object.kind).collect();
+    assert_eq!(kinds, ["GlobalNetworkSet", "Tier", "GlobalNetworkPolicy"]);
+    assert_eq!(
+        objects.iter().map(|object| object.rank).collect::<Vec<_>>(),
+        [1, 0, 2]
+    );
+    let cluster = read(&objects);
+    for (address, allowed) in [
+        ("203.0.112.0", false),
+        ("203.0.112.1", true),
+        ("203.0.114.86", false),
+        ("203.0.114.88", true),
+    ] {
+        assert_eq!(
+            cluster.decide(&to_outside(address, 80)).allowed,
+            allowed,
+            "{address}"
+        );
+    }
+}
+
+#[test]
+fn longer_selectors_than_an_object_takes_are_cut() {
+    let values: Vec<String> = (0..400).map(|n| format!("v{n}")).collect();
+    let many = Pods {
+        labels: Selector::any().with("app", &ValueSet::among(values)),
+        ..Pods::any()
+    };
+    let rules = vec![of_clause(
+        Action::Allow,
+        EndpointSet::of_pods([many.clone()]),
+        PortSet::all(),
+    )];
+    let program = one_policy(rules, vec![many]);
+    assert_eq!(emitted(&program, 32).unwrap().len(), 2);
+    let objects = emitted(&program, 33).unwrap();
+    assert!(objects.len() > 3);
+    let cluster = read(&objects);
+    let mut seen = to_outside("203.0.113.1", 80);
+    assert!(!cluster.decide(&seen).allowed);
+    seen.flow
+        .subject
+        .labels
+        .insert("app".into(), "other".into());
+    assert!(cluster.decide(&seen).allowed);
+    let peer = Pod {
+        labels: BTreeMap::from([("app".into(), "v399".into())]),
+        namespace: "shop".into(),
+        ..Pod::default()
+    };
+    seen.flow.subject.labels.insert("app".into(), "v3".into());
+    seen.flow.peer = End::Pod(peer);
+    seen.peer_address = "10.244.9.9".parse().unwrap();
+    assert!(cluster.decide(&seen).allowed);
 }

@@ -3,6 +3,8 @@
 //! Three readers: yaml_serde, saphyr-parser's events, and the rules by which YAML 1.1 gives plain scalars a type, written
 //! down here, since no reader of YAML 1.1 exists in Rust and Kubernetes has one.
 
+#![allow(clippy::panic, reason = "a test fails by panicking")]
+
 use proptest::prelude::*;
 use saphyr_parser::{Event, Parser, ScalarStyle};
 use serde_json::{Value, json};

@@ -34,42 +34,39 @@ pub(super) enum Kind {
 /// The kinds that share the spec of a policy.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum PolicyKind {
-    GlobalNetworkPolicy,
-    NetworkPolicy,
-    StagedGlobalNetworkPolicy,
-    StagedNetworkPolicy,
+    Global,
+    Namespaced,
+    StagedGlobal,
+    StagedNamespaced,
 }
 
 impl PolicyKind {
     pub(super) fn of(namespaced: bool, staged: bool) -> Self {
         match (namespaced, staged) {
-            (false, false) => PolicyKind::GlobalNetworkPolicy,
-            (true, false) => PolicyKind::NetworkPolicy,
-            (false, true) => PolicyKind::StagedGlobalNetworkPolicy,
-            (true, true) => PolicyKind::StagedNetworkPolicy,
+            (false, false) => PolicyKind::Global,
+            (true, false) => PolicyKind::Namespaced,
+            (false, true) => PolicyKind::StagedGlobal,
+            (true, true) => PolicyKind::StagedNamespaced,
         }
     }
 
     pub(super) fn word(self) -> &'static str {
         match self {
-            PolicyKind::GlobalNetworkPolicy => "GlobalNetworkPolicy",
-            PolicyKind::NetworkPolicy => "NetworkPolicy",
-            PolicyKind::StagedGlobalNetworkPolicy => "StagedGlobalNetworkPolicy",
-            PolicyKind::StagedNetworkPolicy => "StagedNetworkPolicy",
+            PolicyKind::Global => "GlobalNetworkPolicy",
+            PolicyKind::Namespaced => "NetworkPolicy",
+            PolicyKind::StagedGlobal => "StagedGlobalNetworkPolicy",
+            PolicyKind::StagedNamespaced => "StagedNetworkPolicy",
         }
     }
 
     pub(super) fn is_namespaced(self) -> bool {
-        matches!(
-            self,
-            PolicyKind::NetworkPolicy | PolicyKind::StagedNetworkPolicy
-        )
+        matches!(self, PolicyKind::Namespaced | PolicyKind::StagedNamespaced)
     }
 
     pub(super) fn is_staged(self) -> bool {
         matches!(
             self,
-            PolicyKind::StagedGlobalNetworkPolicy | PolicyKind::StagedNetworkPolicy
+            PolicyKind::StagedGlobal | PolicyKind::StagedNamespaced
         )
     }
 }
