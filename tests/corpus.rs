@@ -10,7 +10,9 @@ use std::path::Path;
 
 use cases::{Case, difference, shown};
 use datatest_stable::Result;
+use vauban::backend::{self, LogPolicy, Spec};
 use vauban::diagnostic::{Diagnostic, Diagnostics};
+use vauban::model::{Program, Target};
 use vauban::resolve;
 use vauban::source::{MemoryWorld, Sources};
 use vauban::syntax;
@@ -57,10 +59,16 @@ fn syntax(path: &Path, text: String) -> Result<()> {
     compare(path, &case, &sources, &diagnostics, &given)
 }
 
-/// Resolves all files for one cluster and shows the diagnostics, then the program. Files that are not `.vau` are there to be read by
-/// `raw`. Options: `today`, `cluster`, `without` (folders, separated by commas).
-fn resolve(path: &Path, text: String) -> Result<()> {
-    let case = Case::read(&text);
+/// A case after `resolve`.
+struct Resolved {
+    sources: Sources,
+    program: Option<Program>,
+    diagnostics: Diagnostics,
+}
+
+/// Reads and resolves all files for one cluster. Files that are not `.vau` are there to be read by `raw`. Options: `today`, `cluster`,
+/// `without` (folders, separated by commas).
+fn resolved(case: &Case) -> Result<Resolved> {
     let mut sources = Sources::default();
     let mut world = MemoryWorld::default();
     for (path, text) in &case.files {
@@ -93,19 +101,81 @@ fn resolve(path: &Path, text: String) -> Result<()> {
             .collect(),
     };
     let program = resolve::resolve(&files, &sources, &world, &options, &mut diagnostics);
+    Ok(Resolved {
+        sources,
+        // Beside an error the program is only what was left, and of no interest.
+        program: program.filter(|_| !diagnostics.has_errors()),
+        diagnostics,
+    })
+}
+
+/// Shows the diagnostics, then the program.
+fn resolve(path: &Path, text: String) -> Result<()> {
+    let case = Case::read(&text);
+    let Resolved {
+        sources,
+        program,
+        diagnostics,
+    } = resolved(&case)?;
     let diagnostics = diagnostics.into_sorted();
     let mut given = shown(&sources, &diagnostics);
-    let failed = diagnostics
-        .iter()
-        .any(|diagnostic| diagnostic.severity == vauban::diagnostic::Severity::Error);
-    // Beside an error the program is only what was left, and of no interest.
-    if let (Some(program), false) = (program, failed) {
+    if let Some(program) = program {
         given += &vauban::model::dump(&program);
     }
     compare(path, &case, &sources, &diagnostics, &given)
 }
 
+/// Shows what the target makes of the case: the diagnostics, then each object under its path. Options: those of `resolve`,
+/// `target` (`calico 3.30`), and `log: ignore`.
+fn backend(path: &Path, text: String) -> Result<()> {
+    let case = Case::read(&text);
+    let spec = spec(&case)?;
+    let Resolved {
+        sources,
+        program,
+        mut diagnostics,
+    } = resolved(&case)?;
+    let mut given = String::new();
+    if let Some(program) = program {
+        let emit = match spec.backend {
+            Target::Kubernetes => backend::kubernetes::emit,
+            Target::Calico => backend::calico::emit,
+            Target::Cilium => backend::cilium::emit,
+        };
+        let objects = emit(&program, &spec, &mut diagnostics);
+        if !diagnostics.has_errors() {
+            for object in objects {
+                given += &format!("── {}/{}\n{}", object.folder, object.file, object.text);
+            }
+        }
+    }
+    let diagnostics = diagnostics.into_sorted();
+    let given = shown(&sources, &diagnostics) + &given;
+    compare(path, &case, &sources, &diagnostics, &given)
+}
+
+fn spec(case: &Case) -> std::result::Result<Spec, String> {
+    let target = case.options.get("target").ok_or("no `//# target:`")?;
+    let (word, version) = target.split_once(' ').ok_or("no version")?;
+    let backend = Target::ALL
+        .into_iter()
+        .find(|target| target.word() == word)
+        .ok_or("no such target")?;
+    let number = |text: &str| text.parse().map_err(|_| format!("{text} is no number"));
+    let (major, minor) = version.split_once('.').ok_or("no version")?;
+    Ok(Spec {
+        name: word.into(),
+        backend,
+        version: (number(major)?, number(minor)?),
+        log: match case.options.get("log").map(String::as_str) {
+            Some("ignore") => LogPolicy::Ignore,
+            _ => LogPolicy::Refuse,
+        },
+    })
+}
+
 datatest_stable::harness! {
+    { test = backend, root = "tests/corpus/backend", pattern = r"\.vau$" },
     { test = resolve, root = "tests/corpus/resolve", pattern = r"\.vau$" },
     { test = syntax, root = "tests/corpus/syntax", pattern = r"\.vau$" },
 }
