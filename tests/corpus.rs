@@ -13,9 +13,8 @@ use datatest_stable::Result;
 use vauban::backend::{self, LogPolicy, Spec};
 use vauban::diagnostic::{Diagnostic, Diagnostics};
 use vauban::model::{Program, Target};
-use vauban::resolve;
 use vauban::source::{MemoryWorld, Sources};
-use vauban::syntax;
+use vauban::{format, resolve, syntax};
 
 /// Fails unless the diagnostics are the expected ones, then compares what was given with the snapshot.
 fn compare(
@@ -56,6 +55,23 @@ fn syntax(path: &Path, text: String) -> Result<()> {
     }
     let diagnostics = diagnostics.into_sorted();
     let given = shown(&sources, &diagnostics) + &trees;
+    compare(path, &case, &sources, &diagnostics, &given)
+}
+
+/// Formats every file; a file with errors has no place here.
+fn format(path: &Path, text: String) -> Result<()> {
+    let case = Case::read(&text);
+    let sources = case.sources();
+    let mut diagnostics = Diagnostics::default();
+    let mut given = String::new();
+    for source in sources.iter() {
+        let parsed = syntax::parse(source, &mut diagnostics);
+        if sources.len() > 1 {
+            given += &format!("── {}\n", source.path);
+        }
+        given += &format::format(&parsed, source);
+    }
+    let diagnostics = diagnostics.into_sorted();
     compare(path, &case, &sources, &diagnostics, &given)
 }
 
@@ -177,5 +193,6 @@ fn spec(case: &Case) -> std::result::Result<Spec, String> {
 datatest_stable::harness! {
     { test = backend, root = "tests/corpus/backend", pattern = r"\.vau$" },
     { test = resolve, root = "tests/corpus/resolve", pattern = r"\.vau$" },
+    { test = format, root = "tests/corpus/format", pattern = r"\.vau$" },
     { test = syntax, root = "tests/corpus/syntax", pattern = r"\.vau$" },
 }
