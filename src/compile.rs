@@ -1,1 +1,351 @@
 //! The whole pipeline on one screen.
+//!
+//! Takes: a world of sources, a day, and the targets that are asked for. Gives: a [`Compilation`]: every diagnostic of every file and
+//! target, sorted, and the objects of each target; none at all if an error stands anywhere. Knows no disk and no clock.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use rayon::prelude::*;
+use smol_str::SmolStr;
+use time::Date;
+
+use crate::backend::{self, Object, Spec};
+use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
+use crate::model::{Program, Target};
+use crate::resolve::Options;
+use crate::source::{FileId, Sources, Span, World};
+use crate::syntax::Parsed;
+use crate::{check, meaning, resolve, syntax};
+
+/// How many dates on which something expires are looked ahead to, nearest first. What lies behind them is checked when they are past.
+const EPOCHS: usize = 32;
+
+/// What is compiled.
+pub struct Input<'w> {
+    /// Where the sources come from.
+    pub world: &'w dyn World,
+    /// The project's name: the value of the label `app.kubernetes.io/part-of`.
+    pub project: SmolStr,
+    /// The day, UTC, on which `until` is judged.
+    pub today: Date,
+    /// The targets that are asked for. With none, the program is resolved and checked for no cluster in particular.
+    pub targets: Vec<TargetInput>,
+    /// The levels of lints that are not to be warnings.
+    pub lints: BTreeMap<SmolStr, Level>,
+}
+
+/// One target.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TargetInput {
+    /// What emission needs to know.
+    pub spec: Spec,
+    /// Its cluster, by name; the only one if there is no name.
+    pub cluster: Option<SmolStr>,
+    /// The folders that it does not take.
+    pub without: Vec<SmolStr>,
+}
+
+/// How much a lint matters.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Level {
+    /// It is not reported.
+    Allow,
+    /// It is a warning, as without a level.
+    Warn,
+    /// It is an error.
+    Deny,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub struct Compilation {
+    /// All files: the standard library's, then the project's, sorted by path.
+    pub sources: Sources,
+    /// Their trees, by [`FileId`].
+    pub parsed: Vec<Parsed>,
+    /// Which of the files are the project's.
+    pub own: Range<usize>,
+    /// What is to be said, sorted by place; each once.
+    pub diagnostics: Vec<Diagnostic>,
+    /// The targets, in the order of the input.
+    pub targets: Vec<Compiled>,
+}
+
+/// What came of a target.
+#[derive(Debug)]
+pub struct Compiled {
+    /// The target.
+    pub spec: Spec,
+    /// Its program, if the sources could be resolved; targets of one cluster without the same folders share it.
+    pub program: Option<Arc<Program>>,
+    /// Its objects, sorted by folder and file; none if an error stands in any target.
+    pub objects: Vec<Object>,
+}
+
+impl Compilation {
+    /// Whether an error stands.
+    pub fn has_errors(&self) -> bool {
+        self.diagnostics
+            .iter()
+            .any(|diagnostic| diagnostic.severity == Severity::Error)
+    }
+}
+
+/// Text to objects.
+pub fn compile(input: &Input<'_>) -> Compilation {
+    let mut diagnostics = Diagnostics::default();
+    let (sources, own) = read(input.world, &mut diagnostics);
+    let parsed = parse(&sources, &mut diagnostics);
+    let programs = programs(input, &sources, &parsed, &mut diagnostics);
+    levels(&input.lints, &mut diagnostics);
+    let mut targets: Vec<Compiled> = input
+        .targets
+        .iter()
+        .map(|target| Compiled {
+            spec: target.spec.clone(),
+            program: programs.get(&key(target)).cloned().flatten(),
+            objects: Vec::new(),
+        })
+        .collect();
+    if !diagnostics.has_errors() {
+        diagnostics.extend(emit_all(&mut targets));
+        levels(&input.lints, &mut diagnostics);
+    }
+    if diagnostics.has_errors() {
+        for target in &mut targets {
+            target.objects.clear();
+        }
+    }
+    Compilation {
+        sources,
+        parsed,
+        own,
+        diagnostics: diagnostics.into_sorted(),
+        targets,
+    }
+}
+
+/// All files, the library's first, and which are the project's; one that cannot be read is empty and reported.
+fn read(world: &dyn World, diagnostics: &mut Diagnostics) -> (Sources, Range<usize>) {
+    let mut sources = Sources::default();
+    for (path, text) in resolve::standard_library() {
+        sources.add(*path, *text);
+    }
+    let library = sources.len();
+    for path in world.sources() {
+        match world.read(&path) {
+            Ok(text) => {
+                sources.add(path, text);
+            }
+            Err(why) => {
+                let message = format!("`{path}` cannot be read: {why}");
+                let file = sources.add(path, "");
+                diagnostics.push(
+                    Diagnostic::error("unreadable-source", message).at(Span::new(file, 0, 0), ""),
+                );
+            }
+        }
+    }
+    let own = library..sources.len();
+    (sources, own)
+}
+
+/// The tree of each file.
+fn parse(sources: &Sources, diagnostics: &mut Diagnostics) -> Vec<Parsed> {
+    let files: Vec<_> = sources.iter().collect();
+    let (parsed, sinks): (Vec<_>, Vec<_>) = files
+        .into_par_iter()
+        .map(|source| {
+            let mut sink = Diagnostics::default();
+            (syntax::parse(source, &mut sink), sink)
+        })
+        .unzip();
+    for sink in sinks {
+        diagnostics.extend(sink);
+    }
+    parsed
+}
+
+/// What a program depends on beside the sources.
+type Key = (Option<SmolStr>, Vec<SmolStr>);
+
+fn key(target: &TargetInput) -> Key {
+    let mut without = target.without.clone();
+    without.sort_unstable();
+    without.dedup();
+    (target.cluster.clone(), without)
+}
+
+/// The checked program for each cluster and choice of folders.
+fn programs(
+    input: &Input<'_>,
+    sources: &Sources,
+    parsed: &[Parsed],
+    diagnostics: &mut Diagnostics,
+) -> BTreeMap<Key, Option<Arc<Program>>> {
+    let broken = diagnostics.has_errors();
+    let mut keys: Vec<Key> = input.targets.iter().map(key).collect();
+    if keys.is_empty() {
+        keys.push((None, Vec::new()));
+    }
+    let mut programs = BTreeMap::new();
+    for (cluster, without) in keys {
+        programs
+            .entry((cluster.clone(), without.clone()))
+            .or_insert_with(|| {
+                let options = Options {
+                    project: input.project.clone(),
+                    today: input.today,
+                    cluster,
+                    without,
+                };
+                let mut found = Diagnostics::default();
+                let program = resolve::resolve(parsed, sources, input.world, &options, &mut found);
+                // What a program means is asked only of a whole one: half of it would bring up what nobody wrote.
+                if broken || found.has_errors() {
+                    // Nor is it known which names are used in what could not be understood.
+                    found.revise(|diagnostic| {
+                        (diagnostic.name != "unused-name").then_some(diagnostic)
+                    });
+                } else if let Some(program) = &program {
+                    meaning::check(program, input.today, &mut found);
+                    check::check(program, &mut found);
+                }
+                diagnostics.extend(found);
+                program.map(Arc::new)
+            });
+    }
+    programs
+}
+
+/// Emits every target, and looks ahead to the days after something has expired: what will be refused then is refused now.
+fn emit_all(targets: &mut [Compiled]) -> Diagnostics {
+    let sinks: Vec<Diagnostics> = targets
+        .par_iter_mut()
+        .map(|target| {
+            let mut diagnostics = Diagnostics::default();
+            let Some(program) = &target.program else {
+                return diagnostics;
+            };
+            target.objects = emit(program, &target.spec, &mut diagnostics);
+            target
+                .objects
+                .sort_by(|a, b| (&a.folder, &a.file).cmp(&(&b.folder, &b.file)));
+            collisions(&target.objects, &target.spec, &mut diagnostics);
+            if !diagnostics.has_errors() {
+                look_ahead(program, &target.spec, &mut diagnostics);
+            }
+            diagnostics
+        })
+        .collect();
+    let mut diagnostics = Diagnostics::default();
+    for sink in sinks {
+        diagnostics.extend(sink);
+    }
+    diagnostics
+}
+
+fn emit(program: &Program, spec: &Spec, diagnostics: &mut Diagnostics) -> Vec<Object> {
+    match spec.backend {
+        Target::Kubernetes => backend::kubernetes::emit(program, spec, diagnostics),
+        Target::Calico => backend::calico::emit(program, spec, diagnostics),
+        Target::Cilium => backend::cilium::emit(program, spec, diagnostics),
+    }
+}
+
+/// The errors of the epochs to come, the first epoch that has one.
+fn look_ahead(program: &Program, spec: &Spec, diagnostics: &mut Diagnostics) {
+    let expiries = program.expiries();
+    for expiry in expiries.iter().take(EPOCHS) {
+        let Some(day) = expiry.next_day() else {
+            continue;
+        };
+        let mut then = Diagnostics::default();
+        let objects = emit(&program.on(day), spec, &mut then);
+        collisions(&objects, spec, &mut then);
+        then.revise(|diagnostic| {
+            (diagnostic.severity == Severity::Error).then(|| {
+                diagnostic.because(format!("from {day} on, when a rule's `until` is past"))
+            })
+        });
+        if !then.is_empty() {
+            diagnostics.extend(then);
+            return;
+        }
+    }
+    if expiries.len() > EPOCHS {
+        diagnostics.push(
+            Diagnostic::note(
+                "many-expiries",
+                format!(
+                    "{} different dates end rules; the first {EPOCHS} were looked ahead to",
+                    expiries.len()
+                ),
+            )
+            .on_target(&spec.name),
+        );
+    }
+}
+
+/// No two objects may be the same file, or the same object of the cluster.
+fn collisions(objects: &[Object], spec: &Spec, diagnostics: &mut Diagnostics) {
+    let mut files = BTreeMap::new();
+    let mut names = BTreeMap::new();
+    for object in objects {
+        let other = files
+            .insert((&object.folder, object.file.to_lowercase()), object)
+            .or(names.insert(
+                (
+                    object.api_version,
+                    object.kind,
+                    &object.namespace,
+                    &object.name,
+                ),
+                object,
+            ));
+        let Some(other) = other else {
+            continue;
+        };
+        let mut diagnostic = Diagnostic::error(
+            "duplicate-object",
+            format!("two objects are the {} `{}`", object.kind, object.name),
+        )
+        .on_target(&spec.name);
+        if let Some(origin) = object.sources.first() {
+            diagnostic = diagnostic.at(origin.span, "makes the second");
+        }
+        if let Some(origin) = other.sources.first() {
+            diagnostic = diagnostic.and(origin.span, "makes the first");
+        }
+        diagnostics.push(diagnostic.help("rename one of the two policies"));
+    }
+}
+
+/// Lints as the project wants them.
+fn levels(lints: &BTreeMap<SmolStr, Level>, diagnostics: &mut Diagnostics) {
+    if lints.is_empty() {
+        return;
+    }
+    diagnostics.revise(|mut diagnostic| {
+        if diagnostic.severity != Severity::Warning {
+            return Some(diagnostic);
+        }
+        match lints.get(diagnostic.name) {
+            Some(Level::Allow) => None,
+            Some(Level::Deny) => {
+                diagnostic.severity = Severity::Error;
+                Some(diagnostic)
+            }
+            Some(Level::Warn) | None => Some(diagnostic),
+        }
+    });
+}
+
+impl Compilation {
+    /// The project's files, without the standard library's.
+    pub fn own_files(&self) -> impl Iterator<Item = FileId> {
+        self.own.clone().map(|at| FileId(at as u32))
+    }
+}

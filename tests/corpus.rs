@@ -101,7 +101,7 @@ fn resolved(case: &Case) -> Result<Resolved> {
         .iter()
         .map(|source| syntax::parse(source, &mut diagnostics))
         .collect();
-    let option = |key: &str| case.options.get(key).map(String::as_str);
+    let option = |key: &str| case.option(key);
     let today = time::Date::parse(
         option("today").unwrap_or("2026-11-24"),
         time::macros::format_description!("[year]-[month]-[day]"),
@@ -141,58 +141,38 @@ fn resolve(path: &Path, text: String) -> Result<()> {
     compare(path, &case, &sources, &diagnostics, &given)
 }
 
-/// Shows what the target makes of the case: the diagnostics, then each object under its path. Options: those of `resolve`,
-/// `target` (`calico 3.30`), and `log: ignore`.
-fn backend(path: &Path, text: String) -> Result<()> {
+/// Compiles the case; shows the diagnostics, then the objects of each target.
+fn compiled(path: &Path, text: String) -> Result<()> {
     let case = Case::read(&text);
-    let spec = spec(&case)?;
-    let Resolved {
-        sources,
-        program,
-        mut diagnostics,
-    } = resolved(&case)?;
-    let mut given = String::new();
-    if let Some(program) = program {
-        let emit = match spec.backend {
-            Target::Kubernetes => backend::kubernetes::emit,
-            Target::Calico => backend::calico::emit,
-            Target::Cilium => backend::cilium::emit,
-        };
-        let objects = emit(&program, &spec, &mut diagnostics);
-        if !diagnostics.has_errors() {
-            for object in objects {
-                given += &format!("── {}/{}\n{}", object.folder, object.file, object.text);
-            }
+    let compilation = case.compile(None);
+    let mut given = shown(&compilation.sources, &compilation.diagnostics);
+    for target in &compilation.targets {
+        for object in &target.objects {
+            // With several targets each path begins with the target's name.
+            let name = match compilation.targets.len() {
+                1 => String::new(),
+                _ => format!("{}/", target.spec.name),
+            };
+            let (folder, file) = (&object.folder, &object.file);
+            given += &format!("── {name}{folder}/{file}\n{}", object.text);
         }
     }
-    let diagnostics = diagnostics.into_sorted();
-    let given = shown(&sources, &diagnostics) + &given;
-    compare(path, &case, &sources, &diagnostics, &given)
-}
-
-fn spec(case: &Case) -> std::result::Result<Spec, String> {
-    let target = case.options.get("target").ok_or("no `//# target:`")?;
-    let (word, version) = target.split_once(' ').ok_or("no version")?;
-    let backend = Target::ALL
-        .into_iter()
-        .find(|target| target.word() == word)
-        .ok_or("no such target")?;
-    let number = |text: &str| text.parse().map_err(|_| format!("{text} is no number"));
-    let (major, minor) = version.split_once('.').ok_or("no version")?;
-    Ok(Spec {
-        name: word.into(),
-        backend,
-        version: (number(major)?, number(minor)?),
-        log: match case.options.get("log").map(String::as_str) {
-            Some("ignore") => LogPolicy::Ignore,
-            _ => LogPolicy::Refuse,
-        },
-    })
+    let again = case.compile(None);
+    for (one, two) in compilation.targets.iter().zip(&again.targets) {
+        assert_eq!(one.objects, two.objects, "the same input, the same bytes");
+    }
+    compare(
+        path,
+        &case,
+        &compilation.sources,
+        &compilation.diagnostics,
+        &given,
+    )
 }
 
 datatest_stable::harness! {
-    { test = backend, root = "tests/corpus/backend", pattern = r"\.vau$" },
     { test = resolve, root = "tests/corpus/resolve", pattern = r"\.vau$" },
     { test = format, root = "tests/corpus/format", pattern = r"\.vau$" },
     { test = syntax, root = "tests/corpus/syntax", pattern = r"\.vau$" },
+    { test = compiled, root = "tests/corpus", pattern = r"(^|/)(meaning|check|backend)/.*\.vau$" },
 }

@@ -13,6 +13,13 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// Whether it is a lint: a warning whose level a project can set. Its page says so with its example.
+    pub fn is_lint(&self) -> bool {
+        self.page
+            .lines()
+            .any(|line| line.starts_with("```vauban,warning="))
+    }
+
     /// The first paragraph of the page, on one line: what is wrong and why it matters.
     pub fn summary(&self) -> String {
         self.page
@@ -40,6 +47,7 @@ pub static ALL: &[Entry] = entries![
     "address-inside-cluster"
     "address-partly-inside-cluster"
     "addresses-open-pods"
+    "apiserver-not-deniable"
     "bad-dns-name"
     "bad-fact-value"
     "bad-folder"
@@ -53,13 +61,17 @@ pub static ALL: &[Entry] = entries![
     "cannot-subtract"
     "cluster-not-chosen"
     "contradictory-fact"
+    "corrupt-index"
     "cyclic-definition"
     "cyclic-order"
     "dns-name-outside-allow"
+    "dns-name-without-dns"
     "duplicate-block"
     "duplicate-clause"
     "duplicate-for"
     "duplicate-name"
+    "duplicate-object"
+    "duplicate-target"
     "empty-block"
     "empty-endpoint"
     "empty-port-range"
@@ -72,16 +84,22 @@ pub static ALL: &[Entry] = entries![
     "foreign-name-outside-grant"
     "host-bits"
     "icmp-type-255"
+    "label-key-too-long"
+    "label-not-in-identity"
+    "linked-output"
     "log-only-block"
     "lowering-not-exact"
     "lowering-too-large"
+    "many-expiries"
     "misplaced-declaration"
     "misplaced-same"
     "missing-block"
     "missing-fact"
+    "missing-folder"
     "missing-for"
     "missing-peer"
     "missing-ports"
+    "missing-setting"
     "mixed-services-and-ports"
     "name-of-another-cluster"
     "named-and-numbered-ports"
@@ -89,9 +107,13 @@ pub static ALL: &[Entry] = entries![
     "nested-team-folders"
     "nesting-too-deep"
     "no-dns-names"
+    "no-dns-pattern"
+    "no-icmp-codes"
+    "no-icmp-type-zero"
     "no-ingress-proxy"
     "no-log-action"
     "no-named-ports"
+    "no-node-addresses"
     "no-service-accounts"
     "no-staged-policies"
     "no-such-protocol"
@@ -105,7 +127,9 @@ pub static ALL: &[Entry] = entries![
     "order-too-deep"
     "order-without-consent"
     "outside-grant"
+    "overlapping-output"
     "pass-in-default"
+    "path-leaves-project"
     "policies-disagree"
     "protocol-zero"
     "raw-not-granted"
@@ -124,9 +148,11 @@ pub static ALL: &[Entry] = entries![
     "service-with-ports"
     "service-with-to"
     "service-without-endpoints"
+    "stale-output"
     "subject-outside-service"
     "tier-not-granted"
     "tiers-in-several-files"
+    "toml-syntax"
     "too-many-combinations"
     "too-many-terms"
     "too-many-tiers"
@@ -136,12 +162,17 @@ pub static ALL: &[Entry] = entries![
     "unknown-folder"
     "unknown-grant"
     "unknown-icmp-message"
+    "unknown-lint"
     "unknown-name"
     "unknown-namespace"
     "unknown-namespace-label"
     "unknown-policy"
+    "unknown-setting"
     "unknown-tier"
+    "unlisted-file"
     "unreadable-raw"
+    "unreadable-source"
+    "unsupported-version"
     "until-on-deny"
     "unused-name"
     "useless-use"
@@ -149,6 +180,7 @@ pub static ALL: &[Entry] = entries![
     "wrong-kind"
     "wrong-number-of-arguments"
     "wrong-preposition"
+    "wrong-setting"
 ];
 
 /// The entry of a name.

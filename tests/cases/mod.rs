@@ -1,11 +1,13 @@
 //! A case of the corpus: one text that holds the files of a small project, and what is expected of it.
 //!
-//! - `//# target: calico 3.30`, `//# today: 2026-11-24`: options, in lines before the first file.
+//! - `//# key: value`: options, in lines before the first file. `target: calico 3.30` (may be repeated), `today: 2026-11-24`,
+//!   `log: ignore`, `cluster: prod`, `without: folder, folder`; `expect: error[name]` for what has no place.
 //! - `//- books/shop.vau` begins another file; what stands before the first of them is `main.vau` in the root folder, unless it is
 //!   only comments.
 //! - `//~ error[unknown-group]` at the end of a line (also `warning`, `note`): a diagnostic whose primary label begins on that line.
 
-use std::collections::BTreeMap;
+mod compiled;
+
 use std::fmt::Write;
 
 use vauban::diagnostic::render::{Color, Format, Report, render};
@@ -16,15 +18,14 @@ use vauban::source::Sources;
 pub(crate) struct Case {
     /// Path and text of each file, in the order of the case.
     pub(crate) files: Vec<(String, String)>,
-    /// `//# key: value` lines.
-    #[allow(dead_code, reason = "read by the stages that build")]
-    pub(crate) options: BTreeMap<String, String>,
+    /// `//# key: value` lines, in order.
+    pub(crate) options: Vec<(String, String)>,
 }
 
 impl Case {
     /// Takes the text of a case apart.
     pub(crate) fn read(text: &str) -> Case {
-        let mut options = BTreeMap::new();
+        let mut options = Vec::new();
         let mut files = vec![(String::from("main.vau"), String::new())];
         for line in text.split_inclusive('\n') {
             if let Some(path) = line.strip_prefix("//- ") {
@@ -35,7 +36,7 @@ impl Case {
                 .strip_prefix("//# ")
                 .and_then(|option| option.split_once(':'))
             {
-                options.insert(key.trim().to_owned(), value.trim().to_owned());
+                options.push((key.trim().to_owned(), value.trim().to_owned()));
             }
             let (_, file) = files.last_mut().expect("main.vau at least");
             file.push_str(line);
@@ -50,6 +51,15 @@ impl Case {
         Case { files, options }
     }
 
+    /// The value of an option, if it is there.
+    #[allow(dead_code, reason = "not every test reads options one by one")]
+    pub(crate) fn option(&self, key: &str) -> Option<&str> {
+        self.options
+            .iter()
+            .find(|(known, _)| known == key)
+            .map(|(_, value)| value.as_str())
+    }
+
     /// The files as sources, in order.
     pub(crate) fn sources(&self) -> Sources {
         let mut sources = Sources::default();
@@ -61,7 +71,12 @@ impl Case {
 
     /// The expected diagnostics: path, line, `error[name]`.
     pub(crate) fn expected(&self) -> Vec<(String, u32, String)> {
-        let mut expected = Vec::new();
+        let mut expected: Vec<_> = self
+            .options
+            .iter()
+            .filter(|(key, _)| key == "expect")
+            .map(|(_, mark)| (String::new(), 0, mark.clone()))
+            .collect();
         for (path, text) in &self.files {
             for (line, number) in text.lines().zip(1..) {
                 for mark in line.split("//~").skip(1) {

@@ -93,10 +93,10 @@ struct Place {
 }
 
 impl Report<'_> {
-    /// A file's path relative to the project; `std/…` for the standard library.
+    /// A file's path relative to the project; `std/…` for the standard library. `vauban.toml`, which is no source, lies in no source folder.
     fn path(&self, file: FileId) -> String {
         let path = &self.sources.get(file).path;
-        if path.starts_with("std/") {
+        if path.starts_with("std/") || &**path == "vauban.toml" {
             path.to_string()
         } else {
             format!("{}{path}", self.prefix)

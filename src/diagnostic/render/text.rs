@@ -23,7 +23,7 @@ pub(super) fn render(report: &Report<'_>, color: Color) -> String {
             Color::Never => Buffer::no_color(),
             Color::Ansi => Buffer::ansi(),
         };
-        term::emit_to_write_style(&mut buffer, &config, &files, &shown(diagnostic))
+        term::emit_to_write_style(&mut buffer, &config, &files, &shown(report, diagnostic))
             .expect("spans lie in files that the report holds, and memory can be written");
         for line in String::from_utf8_lossy(buffer.as_slice()).lines() {
             if !is_empty_gutter(line) {
@@ -40,7 +40,26 @@ pub(super) fn render(report: &Report<'_>, color: Color) -> String {
     out
 }
 
-fn shown(diagnostic: &Diagnostic) -> codespan::Diagnostic<FileId> {
+/// Longer lines, in bytes, are not shown: nobody reads them, and a file of one line and many faults would fill the disk.
+const LONGEST_LINE: usize = 2000;
+
+fn shown(report: &Report<'_>, diagnostic: &Diagnostic) -> codespan::Diagnostic<FileId> {
+    let on_long_line = |label: &&Label| {
+        let source = report.sources.get(label.span.file);
+        let line = source.line(label.span.start) as usize;
+        source
+            .line_range(line.saturating_sub(1))
+            .is_some_and(|range| range.len() > LONGEST_LINE)
+    };
+    let unshown = diagnostic
+        .primary
+        .as_ref()
+        .filter(on_long_line)
+        .map(|label| {
+            let place = report.place(label.span);
+            let text = printable(&label.text);
+            format!("at {}:{}:{}: {text}", place.file, place.line, place.column)
+        });
     let label = |style, label: &Label| {
         codespan::Label::new(style, label.span.file, label.span.range())
             .with_message(printable(&label.text))
@@ -48,18 +67,24 @@ fn shown(diagnostic: &Diagnostic) -> codespan::Diagnostic<FileId> {
     let labels = diagnostic
         .primary
         .iter()
+        .filter(|label| !on_long_line(label))
         .map(|primary| label(codespan::LabelStyle::Primary, primary))
         .chain(
             diagnostic
                 .secondary
                 .iter()
+                .filter(|label| !on_long_line(label))
                 .map(|secondary| label(codespan::LabelStyle::Secondary, secondary)),
         )
         .collect();
-    let notes = diagnostic
-        .notes
-        .iter()
-        .map(|note| format!("note: {}", printable(note)))
+    let notes = unshown
+        .into_iter()
+        .chain(
+            diagnostic
+                .notes
+                .iter()
+                .map(|note| format!("note: {}", printable(note))),
+        )
         .chain(
             diagnostic
                 .help
@@ -240,6 +265,23 @@ error[unknown-group]: no group named `backned` in scope
         let plain = report("a", at, Color::Never);
         let colored = report("a", at, Color::Ansi);
         assert_eq!(plain.lines().count(), colored.lines().count(), "{colored}");
+    }
+
+    #[test]
+    fn a_line_that_nobody_reads_is_named_and_not_shown() {
+        let text = report(
+            &"x".repeat(100_000),
+            |file| {
+                Diagnostic::error("odd", "x")
+                    .at(Span::new(file, 9, 10), "here")
+                    .and(Span::new(file, 1, 2), "there")
+            },
+            Color::Never,
+        );
+        assert_eq!(
+            text,
+            "error[odd]: x\n = at policies/books/shop.vau:1:10: here\n\n1 error\n"
+        );
     }
 
     #[test]

@@ -1,0 +1,237 @@
+//! The commands and options, and what `--help` says of them.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use time::Date;
+use time::macros::format_description;
+
+use crate::model::Target;
+
+/// The whole line.
+#[derive(Parser, Debug)]
+#[command(
+    name = "vauban",
+    version,
+    about = "Network policy as intent: compiled faithfully to Kubernetes, Calico and Cilium, or not at all",
+    after_help = "Exit codes: 0 fine (warnings included), 1 findings, 2 the tool or its input could not be used.\n\
+        Begin with: vauban init my-policies",
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) shared: Shared,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command takes.
+#[derive(Args, Debug)]
+pub(crate) struct Shared {
+    /// How findings are reported; all but text go to standard output
+    #[arg(long, global = true, value_enum, default_value_t = FormatChoice::Text)]
+    pub(crate) format: FormatChoice,
+    /// When text is colored; auto also respects NO_COLOR
+    #[arg(long, global = true, value_enum, default_value_t = ColorChoice::Auto)]
+    pub(crate) color: ColorChoice,
+    /// The day (YYYY-MM-DD, UTC) on which `until` is judged, instead of today
+    #[arg(long, global = true, value_name = "DATE", value_parser = date)]
+    pub(crate) today: Option<Date>,
+}
+
+impl Shared {
+    /// The day that was said, or the clock's.
+    pub(crate) fn day(&self) -> Date {
+        self.today
+            .unwrap_or_else(|| time::OffsetDateTime::now_utc().date())
+    }
+}
+
+/// `--format`
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
+pub(crate) enum FormatChoice {
+    /// For people
+    Text,
+    /// One JSON document
+    Json,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
+    /// Annotations of GitHub Actions
+    Github,
+    /// GitLab's code quality report
+    Gitlab,
+}
+
+/// `--color`
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
+pub(crate) enum ColorChoice {
+    /// On a terminal
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// The commands.
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Write a commented project that builds
+    #[command(
+        after_help = "Examples:\n  vauban init my-policies\n  vauban init --backend cilium ."
+    )]
+    Init(Init),
+    /// Report every error and warning of every file, for every target
+    #[command(
+        after_help = "Examples:\n  vauban check\n  vauban check examples/bookstore --format sarif > findings.sarif"
+    )]
+    Check(Check),
+    /// Write the manifests of all targets
+    #[command(
+        after_help = "Examples:\n  vauban build\n  vauban build --target prod --target staging\n  vauban build --check    # in CI: exit 1 and a diff if the tree is not up to date"
+    )]
+    Build(Build),
+    /// Lay out sources
+    #[command(
+        after_help = "Examples:\n  vauban fmt\n  vauban fmt policies/books --check\n  vauban fmt - < draft.vau"
+    )]
+    Fmt(Fmt),
+    /// Print the page of a diagnostic, or list all of them
+    #[command(after_help = "Example:\n  vauban explain unlisted-file")]
+    Explain(Explain),
+    /// Show a station of the pipeline
+    #[command(
+        after_help = "Examples:\n  vauban dump --stage ast\n  vauban dump --stage objects --target prod"
+    )]
+    Dump(Dump),
+    /// Print completions for a shell
+    #[command(after_help = "Example:\n  vauban completions bash > /etc/bash_completion.d/vauban")]
+    Completions {
+        /// The shell
+        #[arg(value_enum)]
+        shell: Shell,
+    },
+}
+
+/// `init`
+#[derive(Args, Debug)]
+pub(crate) struct Init {
+    /// The folder; made if there is none
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub(crate) folder: PathBuf,
+    /// What the first target runs
+    #[arg(long, value_enum, default_value_t = Backend::Calico)]
+    pub(crate) backend: Backend,
+}
+
+/// `--backend`
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
+pub(crate) enum Backend {
+    /// networking.k8s.io/v1 NetworkPolicy
+    Kubernetes,
+    /// projectcalico.org/v3
+    Calico,
+    /// cilium.io/v2
+    Cilium,
+}
+
+impl From<Backend> for Target {
+    fn from(backend: Backend) -> Self {
+        match backend {
+            Backend::Kubernetes => Target::Kubernetes,
+            Backend::Calico => Target::Calico,
+            Backend::Cilium => Target::Cilium,
+        }
+    }
+}
+
+/// `check`
+#[derive(Args, Debug)]
+pub(crate) struct Check {
+    /// The project's folder; if left out, the nearest one from here upward with a vauban.toml
+    pub(crate) project: Option<PathBuf>,
+    /// Only for this target; may be repeated
+    #[arg(long = "target", value_name = "NAME")]
+    pub(crate) targets: Vec<String>,
+}
+
+/// `build`
+#[derive(Args, Debug)]
+pub(crate) struct Build {
+    /// The project's folder; if left out, the nearest one from here upward with a vauban.toml
+    pub(crate) project: Option<PathBuf>,
+    /// Only this target; may be repeated
+    #[arg(long = "target", value_name = "NAME")]
+    pub(crate) targets: Vec<String>,
+    /// Compare instead of writing: exit 1 and a diff if the tree is not up to date
+    #[arg(long)]
+    pub(crate) check: bool,
+}
+
+/// `fmt`
+#[derive(Args, Debug)]
+pub(crate) struct Fmt {
+    /// Files and folders; `-` is standard input; if left out, the sources of the nearest project
+    pub(crate) paths: Vec<PathBuf>,
+    /// Compare instead of writing: exit 1 and a diff if a file is not laid out
+    #[arg(long)]
+    pub(crate) check: bool,
+}
+
+/// `explain`
+#[derive(Args, Debug)]
+pub(crate) struct Explain {
+    /// Its name, as it stands in the brackets of `error[…]`
+    #[arg(value_name = "DIAGNOSTIC")]
+    pub(crate) name: Option<String>,
+}
+
+/// `dump`
+#[derive(Args, Debug)]
+pub(crate) struct Dump {
+    /// The project's folder; if left out, the nearest one from here upward with a vauban.toml
+    pub(crate) project: Option<PathBuf>,
+    /// Which station
+    #[arg(long, value_enum)]
+    pub(crate) stage: Stage,
+    /// Of which target; the first one if left out
+    #[arg(long, value_name = "NAME")]
+    pub(crate) target: Option<String>,
+}
+
+/// `--stage`
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
+pub(crate) enum Stage {
+    /// The tree of every file
+    Ast,
+    /// The resolved program
+    Model,
+    /// The manifests
+    Objects,
+}
+
+fn date(text: &str) -> Result<Date, String> {
+    Date::parse(text, format_description!("[year]-[month]-[day]"))
+        .map_err(|_| "write a date as 2026-11-24".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_commands_are_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn dates_are_dates() {
+        assert!(date("2026-11-24").is_ok());
+        for wrong in ["2026-02-30", "24.11.2026", "2026-11-24T00:00", ""] {
+            assert!(date(wrong).is_err(), "{wrong}");
+        }
+    }
+}

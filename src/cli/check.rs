@@ -1,0 +1,45 @@
+//! `vauban check`
+
+use super::args::{Check, Shared};
+use super::console::Console;
+use super::project::{Built, Project};
+use super::{Exit, Outcome};
+
+/// Reports every finding of every file, for all targets or those that are named.
+pub(crate) fn check(command: &Check, shared: &Shared, console: &Console) -> Outcome {
+    let project = Project::open(command.project.as_deref())?;
+    let built = {
+        let _progress = console.progress("checking");
+        project.compile(&command.targets, shared.day())?
+    };
+    let compilation = &built.compilation;
+    console.report(
+        &compilation.sources,
+        &project.prefix(),
+        &compilation.diagnostics,
+    )?;
+    if console.is_text() && compilation.diagnostics.is_empty() {
+        console.say(&format!(
+            "no findings: {} files, {} targets",
+            compilation.own.len(),
+            built.targets.len()
+        ));
+    }
+    Ok(exit(&built))
+}
+
+/// What the findings come to.
+pub(crate) fn exit(built: &Built) -> Exit {
+    let unusable = built
+        .compilation
+        .diagnostics
+        .iter()
+        .any(|diagnostic| diagnostic.name == "unreadable-source");
+    if unusable {
+        Exit::Unusable
+    } else if built.compilation.has_errors() {
+        Exit::Findings
+    } else {
+        Exit::Fine
+    }
+}

@@ -1,0 +1,79 @@
+//! Cases that go through the compiler.
+
+use std::collections::BTreeMap;
+
+use smol_str::SmolStr;
+use time::Date;
+use time::macros::{date, format_description};
+use vauban::backend::{LogPolicy, Spec};
+use vauban::compile::{Compilation, Input, TargetInput, compile};
+use vauban::model::Target;
+use vauban::source::MemoryWorld;
+
+use super::Case;
+
+impl Case {
+    /// Compiles the case as its options say; for `target` if they name none.
+    pub(crate) fn compile(&self, target: Option<&str>) -> Compilation {
+        let mut targets = Vec::new();
+        let mut today = date!(2026 - 11 - 24);
+        let mut log = LogPolicy::Refuse;
+        let mut cluster = None;
+        let mut without = Vec::new();
+        for (key, value) in &self.options {
+            match key.as_str() {
+                "target" => targets.push(target_input(value)),
+                "today" => {
+                    let format = format_description!("[year]-[month]-[day]");
+                    today = Date::parse(value, format).expect("a date");
+                }
+                "log" if value == "ignore" => log = LogPolicy::Ignore,
+                "cluster" => cluster = Some(SmolStr::new(value)),
+                "without" => {
+                    without.extend(value.split(',').map(|folder| SmolStr::new(folder.trim())));
+                }
+                "expect" => {}
+                _ => panic!("no such option: {key}: {value}"),
+            }
+        }
+        if targets.is_empty() {
+            targets.extend(target.map(target_input));
+        }
+        for target in &mut targets {
+            target.spec.log = log;
+            target.cluster.clone_from(&cluster);
+            target.without.clone_from(&without);
+        }
+        compile(&Input {
+            world: &MemoryWorld {
+                files: self.files.iter().cloned().collect(),
+            },
+            project: SmolStr::new_static("corpus"),
+            today,
+            targets,
+            lints: BTreeMap::new(),
+        })
+    }
+}
+
+/// `calico 3.30`, `calico-3.30`
+fn target_input(text: &str) -> TargetInput {
+    let (backend, version) = text
+        .split_once([' ', '-'])
+        .expect("a backend and a version");
+    let (major, minor) = version.split_once('.').expect("3.30");
+    let number = |text: &str| text.parse().expect("a number");
+    TargetInput {
+        spec: Spec {
+            name: SmolStr::new(backend),
+            backend: Target::ALL
+                .into_iter()
+                .find(|target| target.word() == backend)
+                .expect("a backend"),
+            version: (number(major), number(minor)),
+            log: LogPolicy::Refuse,
+        },
+        cluster: None,
+        without: Vec::new(),
+    }
+}

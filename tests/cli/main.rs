@@ -1,0 +1,9 @@
+//! The tool end to end: the real binary in folders of its own.
+
+mod build;
+mod config;
+mod fmt;
+mod formats;
+mod init;
+mod sandbox;
+mod sources;
