@@ -6,6 +6,8 @@
 //!   only comments.
 //! - `//~ error[unknown-group]` at the end of a line (also `warning`, `note`): a diagnostic whose primary label begins on that line.
 
+#![allow(dead_code, reason = "each test takes what it needs")]
+
 mod compiled;
 
 use std::fmt::Write;
@@ -52,7 +54,6 @@ impl Case {
     }
 
     /// The value of an option, if it is there.
-    #[allow(dead_code, reason = "not every test reads options one by one")]
     pub(crate) fn option(&self, key: &str) -> Option<&str> {
         self.options
             .iter()
