@@ -80,7 +80,7 @@ pub struct Compiled {
     pub spec: Spec,
     /// Its program, if the sources could be resolved; targets of one cluster without the same folders share it.
     pub program: Option<Arc<Program>>,
-    /// Its objects, sorted by folder and file; none if an error stands in any target.
+    /// Its objects, in the backend's order; none if an error stands in any target.
     pub objects: Vec<Object>,
 }
 
@@ -230,9 +230,6 @@ fn emit_all(targets: &mut [Compiled]) -> Diagnostics {
                 return diagnostics;
             };
             target.objects = emit(program, &target.spec, &mut diagnostics);
-            target
-                .objects
-                .sort_by(|a, b| (&a.folder, &a.file).cmp(&(&b.folder, &b.file)));
             collisions(&target.objects, &target.spec, &mut diagnostics);
             if !diagnostics.has_errors() {
                 look_ahead(program, &target.spec, &mut diagnostics);

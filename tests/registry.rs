@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use cases::{Case, found, shown};
+use cases::{Aim, Case, found, shown};
 use vauban::diagnostic::registry;
 
 fn rust_files(folder: &Path, out: &mut Vec<PathBuf>) {
@@ -221,7 +221,10 @@ fn the_examples_of_a_page_raise_its_diagnostic_and_nothing_else() {
             let Some(expected) = expected else {
                 continue;
             };
-            let compilation = Case::read(&text).compile(on);
+            let compilation = Case::read(&text).compile(Aim {
+                target: on,
+                ..Aim::default()
+            });
             let (sources, diagnostics) = (&compilation.sources, &compilation.diagnostics);
             let found: BTreeSet<String> = found(sources, diagnostics)
                 .into_iter()

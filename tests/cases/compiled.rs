@@ -1,20 +1,30 @@
 //! Cases that go through the compiler.
 
-use std::collections::BTreeMap;
-
 use smol_str::SmolStr;
 use time::Date;
 use time::macros::{date, format_description};
 use vauban::backend::{LogPolicy, Spec};
-use vauban::compile::{Compilation, Input, TargetInput, compile};
+use vauban::compile::{Compilation, Input, Level, TargetInput, compile};
 use vauban::model::Target;
 use vauban::source::MemoryWorld;
 
 use super::Case;
 
+/// The lints of the pass `check`.
+const LINTS: [&str; 2] = ["rule-changes-nothing", "rule-never-decides"];
+
+/// What is compiled beside the case itself.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Aim<'a> {
+    /// The target, if the case names none.
+    pub(crate) target: Option<&'a str>,
+    /// Whether the lints of the pass `check` are left out: cases of other stages say what no sensible policy says.
+    pub(crate) without_lints: bool,
+}
+
 impl Case {
-    /// Compiles the case as its options say; for `target` if they name none.
-    pub(crate) fn compile(&self, target: Option<&str>) -> Compilation {
+    /// Compiles the case as its options say.
+    pub(crate) fn compile(&self, aim: Aim<'_>) -> Compilation {
         let mut targets = Vec::new();
         let mut today = date!(2026 - 11 - 24);
         let mut log = LogPolicy::Refuse;
@@ -37,7 +47,7 @@ impl Case {
             }
         }
         if targets.is_empty() {
-            targets.extend(target.map(target_input));
+            targets.extend(aim.target.map(target_input));
         }
         for target in &mut targets {
             target.spec.log = log;
@@ -48,10 +58,14 @@ impl Case {
             world: &MemoryWorld {
                 files: self.files.iter().cloned().collect(),
             },
-            project: SmolStr::new_static("corpus"),
+            project: SmolStr::new_static("case"),
             today,
             targets,
-            lints: BTreeMap::new(),
+            lints: LINTS
+                .iter()
+                .filter(|_| aim.without_lints)
+                .map(|lint| (SmolStr::new_static(lint), Level::Allow))
+                .collect(),
         })
     }
 }

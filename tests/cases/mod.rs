@@ -12,6 +12,8 @@ mod compiled;
 
 use std::fmt::Write;
 
+pub(crate) use compiled::Aim;
+
 use vauban::diagnostic::render::{Color, Format, Report, render};
 use vauban::diagnostic::{Diagnostic, Severity};
 use vauban::source::Sources;
