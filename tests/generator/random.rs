@@ -580,7 +580,7 @@ impl Maker<'_> {
                 | Label::Lacks(key)
                 | Label::Same(key, _) => key.clone(),
             };
-            if !all.iter().any(|other| key(other) == key(&one)) || self.random.chance(5) {
+            if !all.iter().any(|other| key(other) == key(&one)) {
                 all.push(one);
             }
         }
@@ -620,7 +620,11 @@ impl Maker<'_> {
                     Label::Is("env".to_owned(), "prod".to_owned()),
                     self.namespace_label(peer),
                 ];
-                Place::Labels(two)
+                if self.inhabited(&two) {
+                    Place::Labels(two)
+                } else {
+                    Place::All
+                }
             }
             9 if peer => Place::Same,
             10 if peer => {
@@ -635,6 +639,26 @@ impl Maker<'_> {
             return Label::Same("env".to_owned(), true);
         }
         self.label(NAMESPACE_LABELS)
+    }
+
+    /// Whether some declared namespace has the labels.
+    fn inhabited(&self, labels: &[Label]) -> bool {
+        self.project.namespaces.iter().any(|(_, has)| {
+            let get = |key: &String| {
+                has.iter()
+                    .find(|(known, _)| known == key)
+                    .map(|(_, value)| value)
+            };
+            labels.iter().all(|label| match label {
+                Label::Is(key, value) => get(key) == Some(value),
+                Label::Not(key, value) => get(key) != Some(value),
+                Label::In(key, values) => get(key).is_some_and(|value| values.contains(value)),
+                Label::NotIn(key, values) => get(key).is_none_or(|value| !values.contains(value)),
+                Label::Has(key) => get(key).is_some(),
+                Label::Lacks(key) => get(key).is_none(),
+                Label::Same(..) => true,
+            })
+        })
     }
 
     fn pods(&mut self, tenant: bool, subject: bool) -> Endpoint {
