@@ -8,7 +8,7 @@ use vauban::model::Target;
 use vauban::space::{Direction, End, Flow, Pod, Traffic, Transport};
 
 use super::Random;
-use super::project::Project;
+use super::project::{Endpoint, Label, Place, Policy, Ports, Project, Rule, What};
 use super::random::{ACCOUNTS, Dial, HOSTS, LABELS, NAMESPACE_LABELS, NETS, NETS6, PORT_NAMES};
 use crate::interpreters::Seen;
 
@@ -23,14 +23,71 @@ pub fn flow(random: &mut Random, project: &Project, dial: &Dial) -> Seen {
     let dual = cluster.pods.iter().any(|net| net.addr().is_ipv6())
         || cluster.pods.is_empty() && !cluster.ipv6_none;
     let v6 = dual && random.chance(35);
-    let direction = *random.pick(&Direction::BOTH);
-    let subject = pod(
+    let mut direction = *random.pick(&Direction::BOTH);
+    let mut subject = pod(
         random,
         project,
         dial.target == Target::Kubernetes || cluster.closed,
     );
+    let mut other = pod(random, project, cluster.closed);
+    let mut port = None;
+    // Most flows are drawn towards some rules: the subject, the other end and the port each from one that need not be the same.
+    if random.chance(75)
+        && let Some((towards, policy, rule)) = aim(random, project)
+    {
+        direction = towards;
+        for endpoint in &policy.subject {
+            if random.chance(80) {
+                suit(random, project, endpoint, &mut subject, None);
+            }
+        }
+        let mut rule = rule;
+        if random.chance(50)
+            && let Some((same, another, more)) = aim(random, project)
+            && same == direction
+        {
+            if let Some(endpoint) = another.subject.first().filter(|_| random.chance(50)) {
+                suit(random, project, endpoint, &mut subject, None);
+            }
+            rule = more;
+        }
+        if let Some(rule) = rule {
+            let own = subject.clone();
+            match &rule.what {
+                What::Ports(ports) => port = Some(near(random, project, ports)),
+                What::Services(names) => {
+                    for service in project
+                        .services
+                        .iter()
+                        .filter(|service| names.contains(&service.name))
+                    {
+                        for (ports, endpoints) in &service.parts {
+                            port = Some(near(random, project, ports));
+                            if direction == Direction::Egress {
+                                suit(random, project, &endpoints[0], &mut other, Some(&own));
+                            }
+                        }
+                    }
+                }
+            }
+            for endpoint in rule.peers.iter().flatten() {
+                suit(random, project, endpoint, &mut other, Some(&own));
+            }
+        }
+        if random.chance(25) {
+            let at = random.below(LABELS.len());
+            let pod = if random.chance(50) {
+                &mut subject
+            } else {
+                &mut other
+            };
+            let fresh = labels(random, &LABELS[at..=at]);
+            pod.labels.remove(LABELS[at].0);
+            pod.labels.extend(fresh);
+        }
+    }
     let (peer, resolved) = match random.below(20) {
-        0..=9 => (End::Pod(pod(random, project, cluster.closed)), Vec::new()),
+        0..=9 => (End::Pod(other), Vec::new()),
         10..=12 => (
             End::Node(node(random, project, dial, direction, v6)),
             Vec::new(),
@@ -60,7 +117,13 @@ pub fn flow(random: &mut Random, project: &Project, dial: &Dial) -> Seen {
         (_, End::Pod(pod)) => Some(pod),
         _ => None,
     };
-    let traffic = traffic(random, project, dial, v6, destination);
+    let traffic = match port
+        .flatten()
+        .filter(|traffic| visible(project, dial, v6, *traffic))
+    {
+        Some(traffic) if random.chance(80) => traffic,
+        _ => traffic(random, project, dial, v6, destination),
+    };
     let foreign_labels = match &peer {
         End::Pod(_) => Vec::new(),
         _ => foreign(random),
@@ -76,6 +139,203 @@ pub fn flow(random: &mut Random, project: &Project, dial: &Dial) -> Seen {
         peer_address,
         resolved,
         foreign_labels,
+    }
+}
+
+/// Some policy, a direction of it and, unless that is closed, a rule.
+fn aim<'a>(
+    random: &mut Random,
+    project: &'a Project,
+) -> Option<(Direction, &'a Policy, Option<&'a Rule>)> {
+    let policies: Vec<&Policy> = project.policies.iter().chain(&project.default).collect();
+    if policies.is_empty() {
+        return None;
+    }
+    let policy = *random.pick(&policies);
+    let ways: Vec<(Direction, &Vec<Rule>)> = [
+        (Direction::Ingress, &policy.ingress),
+        (Direction::Egress, &policy.egress),
+    ]
+    .into_iter()
+    .filter_map(|(direction, rules)| Some((direction, rules.as_ref()?)))
+    .collect();
+    if ways.is_empty() {
+        return None;
+    }
+    let (direction, rules) = *random.pick(&ways);
+    let rule = (!rules.is_empty()).then(|| random.pick(rules));
+    Some((direction, policy, rule))
+}
+
+/// Changes a pod so that an endpoint has it, as far as that can be.
+fn suit(
+    random: &mut Random,
+    project: &Project,
+    endpoint: &Endpoint,
+    pod: &mut Pod,
+    subject: Option<&Pod>,
+) {
+    match endpoint {
+        Endpoint::Pods(labels, place) => {
+            settle(random, project, place, pod, subject);
+            wear(random, LABELS, labels, &mut pod.labels);
+        }
+        Endpoint::Account(name, place) => {
+            settle(random, project, place, pod, subject);
+            pod.service_account = name.into();
+        }
+        Endpoint::Group(name) => {
+            let group = project.groups.iter().find(|(known, _)| known == name);
+            if let Some(one) = group.and_then(|(_, endpoints)| endpoints.first()) {
+                suit(random, project, one, pod, subject);
+            }
+        }
+        Endpoint::Except(base, holes) => {
+            suit(random, project, base, pod, subject);
+            if random.chance(40) {
+                suit(random, project, &holes[0], pod, subject);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn settle(
+    random: &mut Random,
+    project: &Project,
+    place: &Place,
+    pod: &mut Pod,
+    subject: Option<&Pod>,
+) {
+    let name = match place {
+        Place::Names(names) => random.pick(names).clone(),
+        Place::Labels(labels) => {
+            let fits: Vec<&String> = project
+                .namespaces
+                .iter()
+                .filter(|(_, has)| {
+                    let mut wanted = has
+                        .iter()
+                        .map(|(key, value)| (key.into(), value.into()))
+                        .collect();
+                    let before: BTreeMap<smol_str::SmolStr, smol_str::SmolStr> = wanted;
+                    wanted = before.clone();
+                    wear(&mut Random::new(1), NAMESPACE_LABELS, labels, &mut wanted);
+                    wanted == before
+                })
+                .map(|(name, _)| name)
+                .collect();
+            if fits.is_empty() {
+                return;
+            }
+            (*random.pick(&fits)).clone()
+        }
+        Place::Same => match subject {
+            Some(subject) => subject.namespace.to_string(),
+            None => return,
+        },
+        Place::All => return,
+    };
+    if let Some((_, labels)) = project.namespaces.iter().find(|(known, _)| *known == name) {
+        pod.namespace = name.into();
+        pod.namespace_labels = labels
+            .iter()
+            .map(|(key, value)| (key.into(), value.into()))
+            .collect();
+    }
+}
+
+fn wear(
+    random: &mut Random,
+    known: &[(&str, &[&str])],
+    labels: &[Label],
+    on: &mut BTreeMap<smol_str::SmolStr, smol_str::SmolStr>,
+) {
+    for label in labels {
+        match label {
+            Label::Is(key, value) => {
+                on.insert(key.into(), value.into());
+            }
+            Label::In(key, values) => {
+                if !on
+                    .get(key.as_str())
+                    .is_some_and(|has| values.iter().any(|value| value == has))
+                {
+                    on.insert(key.into(), random.pick(values).into());
+                }
+            }
+            Label::Has(key) => {
+                let values = known
+                    .iter()
+                    .find(|(name, _)| name == key)
+                    .map_or(&["x"][..], |(_, values)| values);
+                let value = *random.pick(values);
+                on.entry(key.into()).or_insert_with(|| value.into());
+            }
+            Label::Not(key, value) if on.get(key.as_str()).is_some_and(|has| has == value) => {
+                on.remove(key.as_str());
+            }
+            Label::NotIn(key, values)
+                if on
+                    .get(key.as_str())
+                    .is_some_and(|has| values.iter().any(|value| value == has)) =>
+            {
+                on.remove(key.as_str());
+            }
+            Label::Lacks(key) => {
+                on.remove(key.as_str());
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Traffic in a list of ports, or just beside it.
+fn near(random: &mut Random, project: &Project, ports: &[Ports]) -> Option<Traffic> {
+    match random.pick(ports) {
+        Ports::Range(transport, low, high) => {
+            let port = match random.below(6) {
+                0 => low.saturating_sub(1).max(1),
+                1 => high.saturating_add(1),
+                2 | 3 => *high,
+                _ => *low,
+            };
+            Some(Traffic::Port(*transport, port))
+        }
+        Ports::Icmp(v6, message) => {
+            let (kind, code) = message.map_or((8, 0), |(kind, code)| (kind, code.unwrap_or(1)));
+            Some(if *v6 {
+                Traffic::Icmpv6(kind, code)
+            } else {
+                Traffic::Icmp(kind, code)
+            })
+        }
+        Ports::Protocol(number) => Some(Traffic::Protocol(*number)),
+        Ports::Name(name) => {
+            let (_, ports) = project.ports.iter().find(|(known, _)| known == name)?;
+            near(random, project, ports)
+        }
+        Ports::All | Ports::Named(..) | Ports::Parameter => None,
+    }
+}
+
+/// Whether the target can see such traffic, in this family.
+fn visible(project: &Project, dial: &Dial, v6: bool, traffic: Traffic) -> bool {
+    let has = |fact: &str| project.cluster.facts.iter().any(|one| one == fact);
+    match traffic {
+        Traffic::Port(Transport::Sctp, _) => dial.target == Target::Calico || has("sctp"),
+        Traffic::Port(..) => true,
+        Traffic::Icmp(..) => dial.target != Target::Kubernetes && !v6,
+        Traffic::Icmpv6(..) => dial.target != Target::Kubernetes && v6,
+        Traffic::Protocol(number) => match dial.target {
+            Target::Calico => true,
+            Target::Kubernetes => false,
+            Target::Cilium => {
+                has("extended-protocols")
+                    && dial.version >= (1, 20)
+                    && [47, 4, 41, 50, 51].contains(&number)
+            }
+        },
     }
 }
 
@@ -228,10 +488,9 @@ fn node(
     v6: bool,
 ) -> IpAddr {
     let cluster = &project.cluster;
-    let overlay = cluster
-        .facts
-        .iter()
-        .any(|fact| fact == "overlay ipip" || fact == "overlay vxlan");
+    let has = |fact: &str| cluster.facts.iter().any(|one| one == fact);
+    // IP in IP carries IPv4 only; IPv6 goes unencapsulated there.
+    let overlay = has("overlay vxlan") || has("overlay ipip") && !v6;
     let tunnels = dial.target == Target::Calico || dial.cni == Some("calico");
     // On an overlay the source of a node's traffic is the tunnel's address, which lies among the pods'.
     if overlay && tunnels && direction == Direction::Ingress && random.chance(40) {
@@ -362,7 +621,7 @@ fn traffic(
     if !numbers.is_empty() && random.chance(8) {
         return Traffic::Protocol(*random.pick(numbers));
     }
-    let sctp = dial.target != Target::Cilium || has("sctp");
+    let sctp = dial.target == Target::Calico || has("sctp");
     let transport = match random.below(8) {
         0 | 1 => Transport::Udp,
         2 if sctp => Transport::Sctp,

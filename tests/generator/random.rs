@@ -110,6 +110,11 @@ impl Maker<'_> {
         self.random.chance(percent)
     }
 
+    /// Whether what is open with exceptions is refused: nothing is known of how the plugin sees nodes.
+    fn gentle(&self) -> bool {
+        self.is(Target::Kubernetes) && !matches!(self.dial.cni, Some("calico" | "antrea"))
+    }
+
     fn cluster(&mut self) {
         let mut cluster = Cluster {
             closed: self.is(Target::Kubernetes) || self.random.chance(50),
@@ -156,6 +161,9 @@ impl Maker<'_> {
                 }
             }
             Target::Kubernetes => {
+                if self.random.chance(50) {
+                    cluster.facts.push("sctp".to_owned());
+                }
                 if let Some(cni) = self.dial.cni {
                     cluster.facts.push(format!("cni {cni}"));
                 }
@@ -260,6 +268,11 @@ impl Maker<'_> {
                 _ if last => " { otherwise deny }",
                 _ => "",
             };
+            let otherwise = if self.gentle() && self.random.chance(80) {
+                " { otherwise deny }"
+            } else {
+                otherwise
+            };
             let name = ["security", "platform", "app"][at].to_owned();
             self.project.tiers.push(Tier { name, otherwise });
         }
@@ -306,8 +319,17 @@ impl Maker<'_> {
     fn tier(&mut self, at: usize) {
         let tier = self.project.tiers[at].clone();
         let style = self.random.below(3);
+        let gentle = self.gentle();
         let actions: &[Action] = match style {
             0 => &[Action::Allow],
+            _ if gentle && tier.denies() => &[
+                Action::Allow,
+                Action::Allow,
+                Action::Allow,
+                Action::Allow,
+                Action::Deny,
+                Action::Pass,
+            ],
             _ if tier.denies() => &[Action::Allow, Action::Allow, Action::Deny, Action::Pass],
             _ => &[Action::Deny, Action::Deny, Action::Allow, Action::Pass],
         };
@@ -352,7 +374,7 @@ impl Maker<'_> {
                     policy.include = Some(("served".to_owned(), peer, ports));
                 }
             }
-            if !policy.staged && self.random.chance(15) && !tenant {
+            if !policy.staged && self.random.chance(15) && !tenant && style != 1 {
                 self.serve(&mut policy);
             }
             previous = Some(name);
@@ -465,14 +487,20 @@ impl Maker<'_> {
         (0..1 + self.random.below(most))
             .map(|_| {
                 let low = *self.random.pick(EDGES);
-                let high = if self.random.chance(30) {
+                let high = if self.random.chance(
+                    if self.dial.cni.is_none() && self.is(Target::Kubernetes) {
+                        4
+                    } else {
+                        30
+                    },
+                ) {
                     (*self.random.pick(EDGES)).max(low)
                 } else {
                     low
                 };
                 let transport = match self.random.below(10) {
                     0 | 1 => Transport::Udp,
-                    2 if !self.is(Target::Cilium)
+                    2 if self.is(Target::Calico)
                         || self.project.cluster.facts.iter().any(|fact| fact == "sctp") =>
                     {
                         Transport::Sctp
@@ -508,7 +536,9 @@ impl Maker<'_> {
             7 | 8
                 if (ingress
                     || all_pods && (!self.is(Target::Cilium) || self.dial.version >= (1, 20)))
-                    && self.random.chance(60) =>
+                    && self
+                        .random
+                        .chance(if self.is(Target::Calico) { 60 } else { 25 }) =>
             {
                 let name = self.random.pick(PORT_NAMES).to_string();
                 let mut ports = vec![Ports::Named(Transport::Tcp, name)];
