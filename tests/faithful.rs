@@ -1,6 +1,6 @@
 //! Faithful or refused: for random programs and random flows, what the emitted manifests do is what the program says.
 //!
-//! `VAUBAN_FLOWS` sets how many flows are tried for each target (default 20,000), `VAUBAN_SEED` where the seeds begin, and
+//! `VAUBAN_FLOWS` sets how many flows are tried for each target (default 15,000), `VAUBAN_SEED` where the seeds begin, and
 //! `VAUBAN_KEEP_GOING=1` reports every failing seed instead of the first.
 #![allow(
     dead_code,
@@ -30,7 +30,7 @@ use vauban::model::{Program, Target};
 use vauban::space::{Direction, End};
 
 /// How many flows are tried on one program.
-const FLOWS_A_PROGRAM: usize = 60;
+const FLOWS_A_PROGRAM: usize = 100;
 
 /// What came of a program.
 struct Built {
@@ -77,11 +77,12 @@ fn build(project: &Project, dial: &Dial) -> Result<Built, Unbuilt> {
             .diagnostics
             .iter()
             .filter(|one| one.severity == Severity::Error);
-        return Err(Unbuilt::Refused(
-            errors
-                .map(|one| format!("{}: {}", one.name, one.message))
-                .collect(),
-        ));
+        let said = errors.map(|one| {
+            let label = one.primary.as_ref();
+            let place = label.map(|label| compiled.sources.get(label.span.file).slice(label.span));
+            format!("{}: {} at `{}`", one.name, one.message, place.unwrap_or(""))
+        });
+        return Err(Unbuilt::Refused(said.collect()));
     }
     let target = &compiled.targets[0];
     let program = target.program.clone().expect("a program without errors");
@@ -242,7 +243,7 @@ fn explain(project: &Project, dial: &Dial, seed: u64, seen: Option<&Seen>) -> St
 }
 
 fn prove(dials: &[Dial], least: usize) {
-    let wanted = number("VAUBAN_FLOWS", 20_000);
+    let wanted = number("VAUBAN_FLOWS", 15_000);
     let start = number("VAUBAN_SEED", 0) as u64;
     let keep_going = std::env::var_os("VAUBAN_KEEP_GOING").is_some();
     let mut tally = Tally::default();

@@ -343,7 +343,9 @@ fn visible(project: &Project, dial: &Dial, v6: bool, traffic: Traffic) -> bool {
 pub fn foreign(random: &mut Random) -> Vec<(String, String)> {
     let mut labels = Vec::new();
     for (key, values) in LABELS.iter().chain(NAMESPACE_LABELS) {
-        if random.chance(50) {
+        // Calico keeps these for itself.
+        let reserved = key.starts_with("projectcalico.org/") || key.starts_with("pcns.");
+        if !reserved && random.chance(50) {
             labels.push(((*key).to_owned(), random.pick(values).to_string()));
         }
     }
@@ -534,6 +536,15 @@ fn outside(random: &mut Random, project: &Project, dial: &Dial, v6: bool) -> (En
                 .map(|net| **net)
                 .filter(|net| net.addr().is_ipv6() == v6),
         )
+        .collect();
+    let feed = project.networks.iter().find(|(name, _)| name == "feed");
+    let feed = feed.map_or(&[][..], |(_, nets)| &nets[..2]);
+    let pool: Vec<IpNet> = pool
+        .into_iter()
+        .chain(feed.iter().filter(|_| !v6).filter_map(|one| match one {
+            Endpoint::Net(net) => Some(*net),
+            _ => None,
+        }))
         .collect();
     let mut address = None;
     for _ in 0..20 {

@@ -1,7 +1,5 @@
 //! What a generated project means, read from its own tree by the text of the language's description.
 
-use std::net::IpAddr;
-
 use vauban::space::{Direction, End, Flow, Pod, Traffic};
 
 use super::project::{Action, Endpoint, Label, Place, Policy, Ports, Project, Rule, What};
@@ -155,9 +153,7 @@ impl<'a> Scope<'a> {
             (Endpoint::Account(name, place), End::Pod(pod)) => {
                 self.placed(place, pod) && pod.service_account == *name
             }
-            (Endpoint::Net(net), End::Outside { address, .. }) => {
-                net.contains(address) && !self.bounded(*address)
-            }
+            (Endpoint::Net(net), End::Outside { address, .. }) => net.contains(address),
             (Endpoint::Nodes, End::Node(_))
             | (Endpoint::Outside, End::Outside { .. })
             | (Endpoint::Anywhere, _)
@@ -183,14 +179,6 @@ impl<'a> Scope<'a> {
             .iter()
             .filter(|(one, _)| one == name)
             .any(|(_, endpoints)| endpoints.iter().any(|one| self.is_in(one, end)))
-    }
-
-    fn bounded(&self, address: IpAddr) -> bool {
-        let cluster = &self.project.cluster;
-        [&cluster.pods, &cluster.services, &cluster.nodes]
-            .into_iter()
-            .flatten()
-            .any(|net| net.contains(&address))
     }
 
     fn placed(&self, place: &Place, pod: &Pod) -> bool {

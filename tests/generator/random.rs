@@ -29,13 +29,27 @@ pub const LABELS: &[(&str, &[&str])] = &[
     ("role", &["front", "true"]),
     ("app.kubernetes.io/name", &["redis", "1e3"]),
     ("canary", &[""]),
+    ("projectcalico.org/namespace", &["blue"]),
+    ("pcns.env", &["prod"]),
+    ("topology.kubernetes.io/zone", &["a"]),
+    ("pod-template-hash", &["x"]),
+    (
+        "a-key-as-long-as-keys-may-be-which-is-sixty-three-letters-or-so",
+        &["y"],
+    ),
 ];
+/// How many of [`LABELS`] every target can see; the others make trouble somewhere.
+const PLAIN_LABELS: usize = 4;
 /// Keys and values of namespace labels.
 pub const NAMESPACE_LABELS: &[(&str, &[&str])] = &[
     ("env", &["prod", "dev"]),
     ("team", &["books", "shop"]),
     ("pci", &["true"]),
+    ("a-namespace-label-of-thirty-four-x", &["z"]),
+    ("kubernetes.io/metadata.name", &["blue", "shop"]),
 ];
+/// How many of [`NAMESPACE_LABELS`] are plain.
+const PLAIN_NAMESPACE_LABELS: usize = 3;
 /// Service accounts.
 pub const ACCOUNTS: &[&str] = &["default", "runner", "argo"];
 /// Names of ports.
@@ -178,7 +192,10 @@ impl Maker<'_> {
         let all: [(&str, &[(&str, &str)]); 7] = [
             ("blue", &[("env", "prod"), ("team", "books")]),
             ("blue-dev", &[("env", "dev"), ("team", "books")]),
-            ("data", &[("pci", "true")]),
+            (
+                "data",
+                &[("pci", "true"), ("a-namespace-label-of-thirty-four-x", "z")],
+            ),
             ("kube-system", &[]),
             ("shop", &[("env", "prod"), ("team", "shop")]),
             ("007", &[("env", "dev")]),
@@ -210,6 +227,17 @@ impl Maker<'_> {
             Ports::Range(Transport::Udp, 53, 53),
         ];
         self.project.ports.push(("mixed".to_owned(), mixed));
+        if self.random.chance(4) {
+            let feed = (0..300u32).map(|at| {
+                let address = std::net::Ipv4Addr::from(0xc612_0000 + at * 2);
+                Endpoint::Net(IpNet::from(std::net::IpAddr::V4(address)))
+            });
+            let feed = feed.collect();
+            self.project.networks.push(("feed".to_owned(), feed));
+            let many = (0..60).map(|at| Ports::Range(Transport::Tcp, 7000 + at * 2, 7000 + at * 2));
+            let many = many.collect();
+            self.project.ports.push(("many".to_owned(), many));
+        }
         for name in ["front", "back"] {
             let pods = vec![self.pods(false, false)];
             self.project.groups.push((name.to_owned(), pods));
@@ -369,7 +397,7 @@ impl Maker<'_> {
             }
             if policy.ingress.is_none() && self.random.chance(25) && actions.len() > 1 {
                 let peer = self.peer(true);
-                let ports = self.numbers(2);
+                let ports = self.numbers(1);
                 if !matches!(peer, Endpoint::Except(..)) {
                     policy.include = Some(("served".to_owned(), peer, ports));
                 }
@@ -523,7 +551,15 @@ impl Maker<'_> {
         });
         match self.random.below(20) {
             0..=3 => vec![Ports::All],
-            4 => vec![Ports::Name("web".to_owned())],
+            4 => {
+                let names: Vec<String> = self
+                    .project
+                    .ports
+                    .iter()
+                    .map(|(name, _)| name.clone())
+                    .collect();
+                vec![Ports::Name(self.random.pick(&names).clone())]
+            }
             5 => vec![
                 Ports::Name("mixed".to_owned()),
                 Ports::Range(Transport::Tcp, 22, 22),
@@ -591,6 +627,9 @@ impl Maker<'_> {
             5 => Label::Not(key, value),
             6 => Label::In(key, self.values(values)),
             7 => Label::NotIn(key, self.values(values)),
+            8 if key == "app" && self.random.chance(5) => {
+                Label::In(key, (0..150).map(|at| format!("value-{at}")).collect())
+            }
             8 => Label::Has(key),
             _ => Label::Lacks(key),
         }
@@ -600,7 +639,12 @@ impl Maker<'_> {
         let count = [0, 1, 1, 1, 2, 2, 3][self.random.below(7)];
         let mut all: Vec<Label> = Vec::new();
         for _ in 0..count {
-            let one = self.label(LABELS);
+            let known = if self.random.chance(99) {
+                PLAIN_LABELS
+            } else {
+                LABELS.len()
+            };
+            let one = self.label(&LABELS[..known]);
             let key = |label: &Label| match label {
                 Label::Is(key, _)
                 | Label::Not(key, _)
@@ -656,7 +700,7 @@ impl Maker<'_> {
                     Place::All
                 }
             }
-            9 if peer => Place::Same,
+            9 if peer && (self.project.cluster.closed || self.random.chance(15)) => Place::Same,
             10 if peer => {
                 Place::Labels(vec![Label::Same("team".to_owned(), self.random.chance(70))])
             }
@@ -665,10 +709,15 @@ impl Maker<'_> {
     }
 
     fn namespace_label(&mut self, peer: bool) -> Label {
-        if peer && self.random.chance(8) {
+        if peer && self.project.cluster.closed && self.random.chance(8) {
             return Label::Same("env".to_owned(), true);
         }
-        self.label(NAMESPACE_LABELS)
+        let known = if self.random.chance(93) {
+            PLAIN_NAMESPACE_LABELS
+        } else {
+            NAMESPACE_LABELS.len()
+        };
+        self.label(&NAMESPACE_LABELS[..known])
     }
 
     /// Whether some declared namespace has the labels.
@@ -701,7 +750,7 @@ impl Maker<'_> {
     /// Pods that surely can exist, in named namespaces.
     fn named_pods(&mut self) -> Endpoint {
         let name = self.project.namespaces[self.random.below(4)].0.clone();
-        let (key, values) = *self.random.pick(LABELS);
+        let (key, values) = *self.random.pick(&LABELS[..PLAIN_LABELS]);
         let value = self.random.pick(values).to_string();
         Endpoint::Pods(
             vec![Label::Is(key.to_owned(), value)],
@@ -774,7 +823,15 @@ impl Maker<'_> {
                 Endpoint::Except(Box::new(base), holes)
             }
             12..=14 => self.net(),
-            15 => Endpoint::Network(self.random.pick(&["legacy", "onprem"]).to_string()),
+            15 => {
+                let names: Vec<String> = self
+                    .project
+                    .networks
+                    .iter()
+                    .map(|(name, _)| name.clone())
+                    .collect();
+                Endpoint::Network(self.random.pick(&names).clone())
+            }
             16 | 17 => self.nets().remove(0),
             18 => Endpoint::Outside,
             19 => Endpoint::Anywhere,
