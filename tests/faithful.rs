@@ -115,7 +115,7 @@ fn build(project: &Project, dial: &Dial) -> Result<Built, Unbuilt> {
             };
             Engine::Kubernetes(cluster, readings)
         }),
-        Target::Calico => calico::Cluster::parse(texts).map(Engine::Calico),
+        Target::Calico => calico::Cluster::parse_as(texts, dial.version).map(Engine::Calico),
         Target::Cilium => {
             let has = |fact: &str| project.cluster.facts.iter().any(|one| one == fact);
             let settings = cilium::Settings {

@@ -17,6 +17,7 @@ pub struct Cluster {
     tiers: Vec<Tier>,
     sets: Vec<NetworkSet>,
     staged: usize,
+    bounded: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -127,9 +128,20 @@ fn pod_label(pod: &Pod, key: &str) -> Option<String> {
 }
 
 impl Cluster {
-    /// Reads objects, one document each.
+    /// Reads objects, one document each, as the newest version does.
     pub fn parse<'a>(texts: impl IntoIterator<Item = &'a str>) -> Parsed<Self> {
-        let mut cluster = Cluster::default();
+        Cluster::parse_as(texts, (3, 33))
+    }
+
+    /// Reads objects, one document each, as a version does: 3.33 bounds selectors, lists of rules, nets and ports.
+    pub fn parse_as<'a>(
+        texts: impl IntoIterator<Item = &'a str>,
+        version: (u16, u16),
+    ) -> Parsed<Self> {
+        let mut cluster = Cluster {
+            bounded: version >= (3, 33),
+            ..Cluster::default()
+        };
         let mut policies = Vec::new();
         let mut seen = BTreeMap::new();
         for text in texts {
@@ -263,6 +275,7 @@ impl Cluster {
                     meta.namespace.as_deref(),
                     &meta.labels,
                     staged,
+                    self.bounded,
                 )?);
             }
             other => return Err(format!("the kind {other}")),
@@ -415,6 +428,7 @@ fn policy(
     namespace: Option<&str>,
     labels: &[(String, String)],
     staged: bool,
+    bounded: bool,
 ) -> Parsed<Policy> {
     let tier = spec.need("tier")?.text("tier")?.to_owned();
     match name.split_once('.') {
@@ -439,7 +453,7 @@ fn policy(
         if text.contains("global(") {
             return Err(format!("{key}: {text}"));
         }
-        calico_selector::parse(text).map_err(|why| format!("{key}: {why}"))
+        calico_selector::parse(text, bounded).map_err(|why| format!("{key}: {why}"))
     };
     let mut subject = vec![read("selector")?];
     if let Some(namespace) = namespace {
@@ -470,12 +484,12 @@ fn policy(
                 ))
             };
         }
-        if rules.len() > 1024 {
+        if bounded && rules.len() > 1024 {
             return Err(format!("{name}: {} rules", rules.len()));
         }
         rules
             .iter()
-            .map(|fields| rule(fields, namespace, direction))
+            .map(|fields| rule(fields, namespace, direction, bounded))
             .collect::<Parsed<_>>()
             .map(Some)
     };
@@ -522,7 +536,12 @@ fn protocol(value: &Value) -> Parsed<(u8, bool)> {
     }
 }
 
-fn rule(fields: &Fields<'_>, namespace: Option<&str>, direction: Direction) -> Parsed<Rule> {
+fn rule(
+    fields: &Fields<'_>,
+    namespace: Option<&str>,
+    direction: Direction,
+    bounded: bool,
+) -> Parsed<Rule> {
     let action = match fields.need("action")?.text("action")? {
         "Allow" => Action::Allow,
         "Deny" => Action::Deny,
@@ -579,6 +598,7 @@ fn rule(fields: &Fields<'_>, namespace: Option<&str>, direction: Direction) -> P
                 &value.fields(&fields.place(key))?,
                 namespace,
                 named_protocol.map(|(is, _)| is),
+                bounded,
             ),
             None => Ok(Entity::default()),
         }
@@ -626,7 +646,12 @@ fn rule(fields: &Fields<'_>, namespace: Option<&str>, direction: Direction) -> P
     })
 }
 
-fn entity(fields: &Fields<'_>, namespace: Option<&str>, protocol: Option<u8>) -> Parsed<Entity> {
+fn entity(
+    fields: &Fields<'_>,
+    namespace: Option<&str>,
+    protocol: Option<u8>,
+    bounded: bool,
+) -> Parsed<Entity> {
     let nets = |key: &str| -> Parsed<Option<Vec<IpNet>>> {
         let Some(value) = fields.get(key) else {
             return Ok(None);
@@ -639,7 +664,7 @@ fn entity(fields: &Fields<'_>, namespace: Option<&str>, protocol: Option<u8>) ->
         let mut unique = nets.clone();
         unique.sort_unstable();
         unique.dedup();
-        if nets.is_empty() || nets.len() > 256 || unique.len() != nets.len() {
+        if nets.is_empty() || bounded && nets.len() > 256 || unique.len() != nets.len() {
             return Err(format!(
                 "{key}: {} nets, {} of them different",
                 nets.len(),
@@ -658,7 +683,7 @@ fn entity(fields: &Fields<'_>, namespace: Option<&str>, protocol: Option<u8>) ->
         if text.trim().is_empty() || text.contains("global(") && key != "namespaceSelector" {
             return Err(format!("{key}: {text:?}"));
         }
-        calico_selector::parse(text)
+        calico_selector::parse(text, bounded)
             .map(Some)
             .map_err(|why| format!("{key}: {why}"))
     };
@@ -675,7 +700,7 @@ fn entity(fields: &Fields<'_>, namespace: Option<&str>, protocol: Option<u8>) ->
             };
             let own = match accounts.text("selector")? {
                 Some(text) if !text.trim().is_empty() => {
-                    Some(calico_selector::parse(text)?.prefixed("pcsa."))
+                    Some(calico_selector::parse(text, bounded)?.prefixed("pcsa."))
                 }
                 _ => None,
             };
@@ -725,7 +750,7 @@ fn entity(fields: &Fields<'_>, namespace: Option<&str>, protocol: Option<u8>) ->
             return Ok(None);
         };
         let ports: Vec<Port> = value.list(key)?.iter().map(port).collect::<Parsed<_>>()?;
-        if ports.is_empty() || ports.len() > 50 {
+        if ports.is_empty() || bounded && ports.len() > 50 {
             return Err(format!("{key}: {} ports", ports.len()));
         }
         let numeric = ports.iter().any(|port| matches!(port, Port::Range(..)));
