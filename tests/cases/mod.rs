@@ -6,7 +6,7 @@
 //!   only comments.
 //! - `//~ error[unknown-group]` at the end of a line (also `warning`, `note`): a diagnostic whose primary label begins on that line.
 
-#![allow(dead_code, reason = "each test takes what it needs")]
+#![allow(dead_code, unused_imports, reason = "each test takes what it needs")]
 
 mod compiled;
 
