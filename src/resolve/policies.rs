@@ -197,13 +197,15 @@ impl<'a> Cx<'a> {
         match found {
             Some((_, subject)) => subject,
             None => {
-                self.report(errors::missing_for(head));
+                if body.whole {
+                    self.report(errors::missing_for(head));
+                }
                 None
             }
         }
     }
 
-    /// Adds the rules of a body to the blocks; false if one of them could not be understood.
+    /// Adds the rules of a body to the blocks; false if one of them could not be read or understood.
     pub(super) fn body(
         &mut self,
         scope: Scope<'_>,
@@ -211,7 +213,7 @@ impl<'a> Cx<'a> {
         body: &ast::Body,
         blocks: &mut Blocks,
     ) -> bool {
-        let mut good = true;
+        let mut good = body.whole;
         let mut seen: [Option<Span>; 2] = [None; 2];
         for statement in &body.statements {
             match statement {

@@ -77,11 +77,14 @@ impl Cx<'_> {
         let mut pods = ends.set.pods;
         pods.retain(|pods| self.ground.inhabited(pods));
         if pods.is_empty() {
-            self.report(errors::empty_endpoint(
-                "no pod can ever be selected here",
-                node.span,
-                "selects nothing",
-            ));
+            // The namespace that fits may be one that could not be read.
+            if self.unread.is_empty() {
+                self.report(errors::empty_endpoint(
+                    "no pod can ever be selected here",
+                    node.span,
+                    "selects nothing",
+                ));
+            }
             return None;
         }
         let first = pods[0].namespaces.single().cloned();
@@ -317,11 +320,14 @@ impl Cx<'_> {
         set.pods
             .retain(|pods| !pods.namespaces.same.is_empty() || self.ground.inhabited(pods));
         if set.is_empty() {
-            self.report(errors::empty_endpoint(
-                "nothing can ever be the other end of this rule",
-                span,
-                "is always empty",
-            ));
+            // The namespace that fits may be one that could not be read.
+            if self.unread.is_empty() {
+                self.report(errors::empty_endpoint(
+                    "nothing can ever be the other end of this rule",
+                    span,
+                    "is always empty",
+                ));
+            }
             return None;
         }
         Some(set)

@@ -192,6 +192,8 @@ pub enum Side {
 pub struct Body {
     /// The statements.
     pub statements: Vec<Statement>,
+    /// Whether all of it could be read. Where not, nothing follows from what is missing.
+    pub whole: bool,
     /// From `{` to `}`.
     pub span: Span,
 }

@@ -13,6 +13,7 @@ use crate::syntax::grammar::Rule;
 impl Reader<'_> {
     pub(super) fn body(&mut self, node: Node<'_>) -> Option<Body> {
         let span = self.span(&node);
+        let broken_before = std::mem::take(&mut self.broken);
         let mut statements = Vec::new();
         let mut before: Option<Before<()>> = None;
         for node in node.into_inner() {
@@ -43,7 +44,13 @@ impl Reader<'_> {
             });
             statements.extend(statement);
         }
-        Some(Body { statements, span })
+        let whole = !self.broken;
+        self.broken |= broken_before;
+        Some(Body {
+            statements,
+            whole,
+            span,
+        })
     }
 
     fn for_statement(&mut self, node: Node<'_>) -> Option<crate::syntax::ast::Endpoints> {
@@ -209,7 +216,7 @@ impl Reader<'_> {
     fn ports_missing(&mut self, action: Span) {
         let word = self.source.slice(action).to_owned();
         self.report(
-            Diagnostic::error("ports-missing", format!("`{word}` without ports"))
+            Diagnostic::error("missing-ports", format!("`{word}` without ports"))
                 .at(action, "which ports?")
                 .help("write the ports after it, as in `tcp 443`, or `all`"),
         );

@@ -216,7 +216,7 @@ impl Reader<'_> {
 
     fn repeated(&mut self, word: &str, span: Span, first: Span) {
         self.report(
-            Diagnostic::error("repeated-clause", format!("`{word}` is said twice"))
+            Diagnostic::error("duplicate-clause", format!("`{word}` is said twice"))
                 .at(span, "again")
                 .and(first, "first here")
                 .help("keep one of them"),
@@ -256,7 +256,7 @@ impl Reader<'_> {
                 Rule::tier_missing => {
                     let policy: &Name = names.first()?;
                     let diagnostic = Diagnostic::error(
-                        "tier-missing",
+                        "missing-tier",
                         format!("policy `{}` is in no tier", policy.value),
                     )
                     .at(policy.span, "in which tier?")

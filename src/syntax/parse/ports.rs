@@ -74,7 +74,7 @@ impl Reader<'_> {
                 _ => {
                     let place = self.exact(&first);
                     self.report(
-                        Diagnostic::error("ports-missing", format!("`{word}` without a port"))
+                        Diagnostic::error("missing-ports", format!("`{word}` without a port"))
                             .at(place, "which ports?")
                             .help(format!(
                                 "write the ports, as in `{word} 80, 443`, or `{word} all`"
