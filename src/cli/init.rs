@@ -57,7 +57,7 @@ fn files(backend: Target) -> Vec<(&'static str, String)> {
     debug_assert!(minors.contains(&minor), "a project that builds");
     let cni = match backend {
         Target::Kubernetes => {
-            "\n  cni calico                 // who enforces NetworkPolicy here; what it does with addresses depends on it"
+            "\n  cni calico // who enforces NetworkPolicy here; what it does with addresses depends on it"
         }
         Target::Calico | Target::Cilium => "",
     };

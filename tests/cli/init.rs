@@ -23,7 +23,11 @@ fn builds_for_every_backend() {
 
 #[test]
 fn is_laid_out() {
-    Sandbox::project().run(&["fmt", "--check"]).exits(0);
+    for backend in ["kubernetes", "calico", "cilium"] {
+        let sandbox = Sandbox::empty();
+        sandbox.run(&["init", "new", "--backend", backend]).exits(0);
+        sandbox.run(&["fmt", "--check", "new"]).exits(0);
+    }
 }
 
 #[test]
