@@ -178,6 +178,39 @@ fn pages_have_the_form_that_the_tool_reads() {
     }
 }
 
+fn pages(folder: &Path, out: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            pages(&path, out);
+        } else if path.extension().is_some_and(|extension| extension == "md") {
+            out.push(path);
+        }
+    }
+}
+
+#[test]
+fn the_summary_of_the_book_lists_every_page_once() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("book/src");
+    let mut files = Vec::new();
+    pages(&root, &mut files);
+    let mut there: Vec<String> = files
+        .iter()
+        .map(|path| path.strip_prefix(&root).expect("a page of the book"))
+        .map(|path| path.to_string_lossy().replace('\\', "/"))
+        .filter(|path| path != "SUMMARY.md")
+        .collect();
+    there.sort();
+    let summary = fs::read_to_string(root.join("SUMMARY.md")).expect("a summary");
+    let mut listed: Vec<String> = summary
+        .match_indices("](")
+        .filter_map(|(at, open)| summary[at + open.len()..].split_once(')'))
+        .map(|(path, _)| path.to_owned())
+        .collect();
+    listed.sort();
+    assert_eq!(listed, there);
+}
+
 /// The fenced blocks of a page: what stands after the fence, and the text.
 fn blocks(page: &str) -> Vec<(&str, String)> {
     let mut blocks = Vec::new();
