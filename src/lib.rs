@@ -4,7 +4,7 @@
 //!
 //! 1. [`source`]: text, places in it, the door outward ([`source::World`])
 //! 2. [`diagnostic`]: what we say to people
-//! 3. [`syntax`]: text to tree; [`format`] is the way back
+//! 3. [`syntax`]: text to tree; [`mod@format`] is the way back
 //! 4. [`space`]: sets of ends, ports and flows, exact
 //! 5. [`model`]: the resolved program, data only
 //! 6. [`resolve`]: tree to model: modules, names, grants

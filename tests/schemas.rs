@@ -1,6 +1,8 @@
 //! Every committed manifest of the examples against the real CRDs of the targets, strictly: an unknown field is an error, as it is for
 //! `kubectl apply --server-side`. Kubernetes' own NetworkPolicy has no CRD; its validator's rules are in `backend::kubernetes`.
 
+#![allow(clippy::panic, reason = "a test fails by panicking")]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -129,5 +131,4 @@ fn the_examples_manifests_are_valid_for_the_real_crds() {
         checked > 20,
         "only {checked} manifests were found: build the examples first"
     );
-    println!("{checked} manifests are valid for the real CRDs");
 }

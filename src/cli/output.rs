@@ -6,7 +6,7 @@
 //!
 //! Beside `prod` the new tree is written as `.prod.vauban-new`. Only when those of all targets are complete, each `prod` is renamed to
 //! `.prod.vauban-old` and `.prod.vauban-new` to `prod`; at last the old ones are deleted. If a rename fails, those before it are taken
-//! back. A build that dies leaves for every target one of these, and the next build mends it before anything else ([`recover`]):
+//! back. A build that dies leaves for every target one of these, and the next build mends it before anything else ([`Place::recover`]):
 //!
 //! | there is | it died | mended by |
 //! |---|---|---|

@@ -14,7 +14,7 @@ impl Writer<'_> {
         self.block_of(&body.statements, body.span, |writer, statements, first| {
             for statement in statements {
                 let span = match statement {
-                    Statement::For(endpoints) => writer.from_word("for", endpoints.span),
+                    Statement::For(endpoints) => writer.since_word("for", endpoints.span),
                     Statement::Block(block) => block.span,
                     Statement::Include(include) => include.span,
                 };

@@ -184,7 +184,7 @@ impl Writer<'_> {
                         Clause::Folder(_) => "folder",
                         Clause::Namespaces(_) => "namespaces",
                     };
-                    let span = writer.from_word(word, *span);
+                    let span = writer.since_word(word, *span);
                     writer.lead(&[], span, first);
                     writer.team_clause(clause);
                 }

@@ -148,7 +148,7 @@ impl<'a> Writer<'a> {
     }
 
     /// A place that begins with the word before it, which the tree does not hold.
-    fn from_word(&self, word: &str, span: Span) -> Span {
+    fn since_word(&self, word: &str, span: Span) -> Span {
         let start = self.text[..span.start as usize].rfind(word);
         Span {
             start: start.map_or(span.start, |start| start as u32),

@@ -1,7 +1,7 @@
 //! Program to decision.
 //!
-//! Takes: a [`Program`](crate::model::Program). Gives: [`decide`] for one flow, which is the definition; [`Oracle`] for sets of flows, exact, one
-//! partition of the subjects and one direction at a time; [`check`] for what must hold before a program means anything. Knows nothing of targets.
+//! Takes: a [`Program`](crate::model::Program). Gives: [`decide()`] for one flow, which is the definition; [`Oracle`] for sets of flows, exact, one
+//! partition of the subjects and one direction at a time; [`check()`] for what must hold before a program means anything. Knows nothing of targets.
 
 mod agreement;
 mod check;

@@ -64,7 +64,7 @@ pub(super) fn observe(
     egress.emitted.extend(copies);
 }
 
-fn refused(program: &Program, spec: &Spec, rule: RuleRef, flow: Option<Flow>) -> Diagnostic {
+fn refused(program: &Program, spec: &Spec, rule: RuleRef, flow: Option<Box<Flow>>) -> Diagnostic {
     let refusal = refuse(
         spec,
         "dns-name-without-dns",
@@ -121,7 +121,7 @@ fn find(
     allowances: &[Allowance<'_>],
     site: RuleSite,
     subject: &Pods,
-) -> Result<(RuleRef, Vec<FlowBox>), Option<Flow>> {
+) -> Result<(RuleRef, Vec<FlowBox>), Option<Box<Flow>>> {
     let own = allowances.iter().filter(|one| one.rule.site == site);
     let others = allowances.iter().filter(|one| one.rule.site != site);
     let mut denied = None;
@@ -148,7 +148,7 @@ fn find(
             Ok(None) if !boxes.is_empty() => return Ok((one.rule, boxes)),
             // What is too large to ask about is not taken to be in force.
             Ok(None) | Err(_) => {}
-            Ok(Some(flow)) => denied = Some(flow),
+            Ok(Some(flow)) => denied = Some(Box::new(flow)),
         }
     }
     Err(denied)

@@ -1,7 +1,7 @@
 //! cilium.io/v2: CiliumNetworkPolicy, CiliumClusterwideNetworkPolicy and CiliumCIDRGroup, for Cilium 1.17 to 1.20.
 //!
 //! Takes: a program and a target. Gives: objects, or refusals at the rules that Cilium cannot say; never both. Cilium has no order, tiers or
-//! `pass`: what is denied is denied whatever allows it. [`lower`] makes the program say so, exactly; the rest writes it down.
+//! `pass`: what is denied is denied whatever allows it. The lowering makes the program say so, exactly; the rest writes it down.
 
 mod dns;
 mod lower;

@@ -38,6 +38,9 @@ pub(super) struct Source<'a> {
     pub(super) lines: Vec<Line>,
 }
 
+/// A policy for one namespace, or for none in particular: its subjects and what it says of them.
+type Instance = (Option<SmolStr>, Vec<Pods>, Vec<Line>);
+
 /// An object without metadata.
 pub(super) struct Built {
     /// Of a CiliumNetworkPolicy; none of a CiliumClusterwideNetworkPolicy.
@@ -88,10 +91,7 @@ impl Writer<'_> {
     }
 
     /// The policy as one object, or, if something compares namespaces with the subject's own, as one for each of these.
-    fn instances(
-        &self,
-        source: &Source<'_>,
-    ) -> Result<Vec<(Option<SmolStr>, Vec<Pods>, Vec<Line>)>, Unwritten> {
+    fn instances(&self, source: &Source<'_>) -> Result<Vec<Instance>, Unwritten> {
         let lines = source.lines.iter();
         let own = lines
             .clone()

@@ -123,9 +123,7 @@ pub(super) fn peers(
         if effect == Effect::Deny {
             return Err(Unsayable::NameDenied);
         }
-        all.push(Peer::Names(
-            ends.names.iter().map(|name| as_name(name)).collect(),
-        ));
+        all.push(Peer::Names(ends.names.iter().map(as_name).collect()));
     }
     Ok(all)
 }

@@ -195,8 +195,9 @@ mod tests {
         let mut ports = PortSet::empty();
         ports.tcp = (1..=41u16).map(|at| (at * 2, at * 2)).collect();
         let all = matched(&ports, &plain(), (1, 19)).expect("ports are sayable");
-        let [Some(Matched::Ports(rules))] = &all[..] else {
-            panic!("one list of ports")
+        let rules = match &all[..] {
+            [Some(Matched::Ports(rules))] => rules.as_slice(),
+            _ => &[],
         };
         assert_eq!(
             rules

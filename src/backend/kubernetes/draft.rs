@@ -152,7 +152,7 @@ impl<'a> Drafts<'a> {
                         number += 1;
                         match self.object(&draft, selector, number, desk) {
                             Ok(object) => objects.push(object),
-                            Err(fault) => faults.push(fault),
+                            Err(fault) => faults.push(*fault),
                         }
                     }
                 }
@@ -176,7 +176,7 @@ impl<'a> Drafts<'a> {
         pod_selector: LabelSelector,
         number: usize,
         desk: Desk<'_>,
-    ) -> Result<Object, Diagnostic> {
+    ) -> Result<Object, Box<Diagnostic>> {
         let maker = self.maker(draft.site);
         let name = match number {
             1 => maker.name.clone(),
@@ -189,13 +189,13 @@ impl<'a> Drafts<'a> {
         metadata.namespace = Some(self.home.name.clone());
         let spec = spec(draft, pod_selector);
         if let Some(complaint) = validate::complaint(&name, &self.home.name, &spec) {
-            return Err(refuse(
+            let refusal = refuse(
                 desk.spec,
                 "rejected-object",
                 maker.provenance.span,
                 format!("would reject the object of `{}`", maker.provenance.what),
-            )
-            .because(complaint));
+            );
+            return Err(Box::new(refusal.because(complaint)));
         }
         let file = if maker.everywhere {
             file_name(&format!("{name}.{}", self.home.name))

@@ -162,7 +162,8 @@ impl Reader<'_> {
                     rules.extend(rule);
                 }
                 Rule::broken_rule => {
-                    if self.broken_part(&RULE, place, before.take()) {
+                    let with_last = self.broken_part(&RULE, place, before.take());
+                    if with_last {
                         rules.pop();
                     }
                 }
@@ -289,7 +290,8 @@ impl Reader<'_> {
                     checks.extend(check);
                 }
                 Rule::broken_check => {
-                    if self.broken_part(&CHECK, place, before.take()) {
+                    let with_last = self.broken_part(&CHECK, place, before.take());
+                    if with_last {
                         checks.pop();
                     }
                 }
