@@ -257,10 +257,8 @@ fn wear(
                 on.insert(key.into(), value.into());
             }
             Label::In(key, values) => {
-                if !on
-                    .get(key.as_str())
-                    .is_some_and(|has| values.iter().any(|value| value == has))
-                {
+                let worn = on.get(key.as_str());
+                if !worn.is_some_and(|has| values.iter().any(|value| value == has)) {
                     on.insert(key.into(), random.pick(values).into());
                 }
             }

@@ -134,10 +134,11 @@ fn plain(text: &str) -> Value {
         return Value::Int(if negative { -whole } else { whole });
     }
     let numeric = |c: char| c.is_ascii_digit() || ".eE+-".contains(c);
-    if body.chars().all(numeric) && body.contains(|c: char| c.is_ascii_digit()) {
-        if let Ok(number) = digits.parse::<f64>() {
-            return Value::Float(number);
-        }
+    if body.chars().all(numeric)
+        && body.contains(|c: char| c.is_ascii_digit())
+        && let Ok(number) = digits.parse::<f64>()
+    {
+        return Value::Float(number);
     }
     Value::Text(text.to_owned())
 }
