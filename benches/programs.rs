@@ -4,9 +4,9 @@ use std::fmt::Write;
 
 /// How big: `namespaces` of them, ten policies in each, ten rules in each of those.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Size {
+pub(crate) struct Size {
     /// Namespaces; policies are ten times, rules a hundred times as many.
-    pub namespaces: usize,
+    pub(crate) namespaces: usize,
 }
 
 /// How the subjects of a namespace's policies are told apart.
@@ -86,7 +86,7 @@ fn subject(style: Style, policy: usize) -> String {
 }
 
 /// The files of a program, by path relative to the source folder.
-pub fn program(size: Size) -> Vec<(String, String)> {
+pub(crate) fn program(size: Size) -> Vec<(String, String)> {
     let mut root = String::from(
         "cluster c {\n  pods 10.0.0.0/8\n  services 172.20.0.0/14\n  nodes 192.168.0.0/16\n  ipv6 none\n  namespaces closed\n  overlay none\n  cni calico\n}\n\n\
          tier security\ntier platform\ntier app { otherwise deny }\n\n\

@@ -289,10 +289,7 @@ mod spans {
         fn value(&mut self, spans: &mut Vec<(usize, usize)>, name: &str) {
             let mut inner: Vec<(usize, usize)> = Vec::new();
             let mut own: Option<(usize, usize)> = None;
-            loop {
-                let Some(next) = self.rest.chars().next() else {
-                    break;
-                };
+            while let Some(next) = self.rest.chars().next() {
                 match next {
                     ',' | '}' | ')' | ']' => break,
                     '"' => self.string(),

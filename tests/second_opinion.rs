@@ -629,7 +629,7 @@ fn cilium_the_own_host_comes_in_unless_it_is_denied() {
 fn cilium_refuses_what_its_agent_refuses() {
     let deny = "enableDefaultDeny: {ingress: true, egress: true}";
     for spec in [
-        format!("{deny}"),
+        deny.to_owned(),
         "ingress: [{}]".to_owned(),
         format!("{deny}, ingress: [{{fromEntities: [world], fromCIDR: [10.0.0.0/8]}}]"),
         format!("{deny}, ingress: [{{fromEntities: [world-ipv4]}}]"),

@@ -6,7 +6,12 @@
 //!   only comments.
 //! - `//~ error[unknown-group]` at the end of a line (also `warning`, `note`): a diagnostic whose primary label begins on that line.
 
-#![allow(dead_code, unused_imports, reason = "each test takes what it needs")]
+#![allow(
+    dead_code,
+    unused_imports,
+    clippy::panic,
+    reason = "each test takes what it needs, and fails by panicking"
+)]
 
 mod compiled;
 
