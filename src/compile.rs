@@ -211,7 +211,10 @@ fn programs(
                     });
                 } else if let Some(program) = &program {
                     meaning::check(program, input.today, &mut found);
-                    check::check(program, &mut found);
+                    // Which rule decides is not settled while policies disagree.
+                    if !found.has_errors() {
+                        check::check(program, &mut found);
+                    }
                 }
                 diagnostics.extend(found);
                 program.map(Arc::new)
