@@ -3,7 +3,8 @@
 #![allow(
     dead_code,
     unreachable_pub,
-    reason = "each test binary uses its part of the interpreters"
+    clippy::panic,
+    reason = "a test fails by panicking; each test binary uses its part of the interpreters"
 )]
 
 mod cases;
@@ -97,7 +98,10 @@ fn defaulted(target: &str, text: &str) -> String {
             text.replacen("metadata:\n", &labels, 1)
         }
         ("cilium", _) => {
-            let has = |key: &str| text.lines().any(|line| line.starts_with(&format!("  {key}")));
+            let has = |key: &str| {
+                text.lines()
+                    .any(|line| line.starts_with(&format!("  {key}")))
+            };
             let (ingress, egress) = (has("ingress"), has("egress"));
             format!(
                 "{}\n  enableDefaultDeny:\n    ingress: {ingress}\n    egress: {egress}\n",
@@ -217,7 +221,10 @@ fn difference(program: &Program, manifest: &Manifest, texts: &[&str]) -> (usize,
         peers.push((End::Node(node), node, Vec::new()));
     }
     for outside in addresses(texts) {
-        for names in [BTreeSet::new(), BTreeSet::from(["api.payments.example".into()])] {
+        for names in [
+            BTreeSet::new(),
+            BTreeSet::from(["api.payments.example".into()]),
+        ] {
             let resolved = names.iter().map(SmolStr::to_string).collect();
             let end = End::Outside {
                 address: outside,

@@ -14,7 +14,11 @@
 //! `kubernetes`, `calico` or `cilium`, see `tests/side_by_side.rs`. `console` blocks are run, those of a
 //! page one after the other in one folder.
 
-#![allow(dead_code, reason = "each test takes what it needs")]
+#![allow(
+    dead_code,
+    clippy::panic,
+    reason = "each test takes what it needs, and fails by panicking"
+)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -61,8 +65,8 @@ impl Block {
             return self.text.clone();
         };
         let path = root().join(format!("book/around/{name}.vau"));
-        let around = fs::read_to_string(&path)
-            .unwrap_or_else(|why| panic!("{}: {why}", path.display()));
+        let around =
+            fs::read_to_string(&path).unwrap_or_else(|why| panic!("{}: {why}", path.display()));
         match around.split_once("//= block\n") {
             Some((before, after)) => format!("{before}{}{after}", self.text),
             None => format!("{around}\n{}", self.text),
@@ -113,6 +117,11 @@ enum Piece<'a> {
 }
 
 impl Page {
+    /// Whether it is a page of the book, and not the README.
+    pub(crate) fn is_of_the_book(&self) -> bool {
+        self.path.starts_with("book/")
+    }
+
     /// Whether it is the page of a diagnostic.
     pub(crate) fn is_of_a_diagnostic(&self) -> bool {
         self.path.starts_with("book/src/errors/") && !self.path.ends_with("/index.md")
