@@ -6,7 +6,7 @@ use super::doc::Doc;
 use super::{Writer, words};
 use crate::syntax::ast::{
     Endpoint, EndpointKind, Endpoints, IcmpFamily, IcmpMessage, LabelValue, Namespaces,
-    NamespacesKind, Operator, PortEntry, PortItem, PortKind, PortList, Requirement, Selector,
+    NamespacesKind, Operator, Path, PortEntry, PortItem, PortKind, PortList, Requirement, Selector,
     Transport,
 };
 
@@ -57,15 +57,7 @@ impl Writer<'_> {
                 path,
                 selector,
                 namespaces,
-            } => {
-                self.push(words::path(path));
-                if let Some(selector) = selector {
-                    self.selector(selector);
-                }
-                if let Some(namespaces) = namespaces {
-                    self.namespaces(namespaces);
-                }
-            }
+            } => self.named(path, selector.as_ref(), namespaces.as_ref()),
             EndpointKind::Union(endpoints) => self.bracketed(
                 ("(", ")", endpoint.span.end),
                 endpoints,
@@ -101,6 +93,17 @@ impl Writer<'_> {
             }
             NamespacesKind::All => self.push("*"),
             NamespacesKind::Same => self.push("same"),
+        }
+    }
+
+    /// A name, and what stands in place of its selector and namespaces.
+    fn named(&mut self, path: &Path, selector: Option<&Selector>, namespaces: Option<&Namespaces>) {
+        self.push(words::path(path));
+        if let Some(selector) = selector {
+            self.selector(selector);
+        }
+        if let Some(namespaces) = namespaces {
+            self.namespaces(namespaces);
         }
     }
 
@@ -196,7 +199,11 @@ impl Writer<'_> {
             }
             PortKind::Protocol(number) => self.push(format_smolstr!("protocol {number}")),
             PortKind::All => self.push("all"),
-            PortKind::Name(path) => self.push(words::path(path)),
+            PortKind::Name {
+                path,
+                selector,
+                namespaces,
+            } => self.named(path, selector.as_ref(), namespaces.as_ref()),
         }
     }
 }

@@ -1,9 +1,10 @@
 //! Tests and guards: their ends, resolved. Whether they hold is asked of the meaning.
 
 use super::grants::Foreign;
-use super::items::Value;
+use super::items::Argument;
 use super::project::At;
-use super::scope::{Found, ModuleId, Scope, Wanted};
+use super::replaced::Written;
+use super::scope::{ModuleId, Scope, Wanted};
 use super::{Cx, errors};
 use crate::model::{self, Check, Test};
 use crate::source::Span;
@@ -107,25 +108,23 @@ impl<'a> Cx<'a> {
         let mut targets = Vec::new();
         let mut good = true;
         for item in services {
-            let ast::EndpointKind::Name { path, .. } = &item.kind else {
+            let ast::EndpointKind::Name {
+                path,
+                selector,
+                namespaces,
+            } = &item.kind
+            else {
                 continue;
             };
-            let Some(Found::Item(id)) = self.look_up(scope, path, Wanted::Endpoint) else {
+            let written = Written {
+                selector: selector.as_ref(),
+                namespaces: namespaces.as_ref(),
+            };
+            let found = self.port_name(scope, path, written, Wanted::Endpoint);
+            let Some(Argument::Service(service)) = found else {
                 good = false;
                 continue;
             };
-            let mut foreign: Vec<Foreign> = match self.foreign(scope.module, id, path.span) {
-                Some(foreign) => foreign.into_iter().collect(),
-                None => {
-                    good = false;
-                    continue;
-                }
-            };
-            let Some(Value::Service(service)) = self.value(id, path.span) else {
-                good = false;
-                continue;
-            };
-            foreign.extend(service.foreign.iter().cloned());
             let mut some = false;
             for (ends, ports) in &service.entries {
                 let Some(ends) = self.pruned(ends.clone(), item.span) else {
@@ -145,7 +144,7 @@ impl<'a> Cx<'a> {
                 ));
                 good = false;
             }
-            good &= self.may_stand(&foreign, item.span, kind);
+            good &= self.may_stand(&service.foreign, item.span, kind);
         }
         if !others.is_empty() {
             let rest = ast::Endpoints {

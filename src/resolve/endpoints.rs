@@ -3,6 +3,7 @@
 use rustc_hash::FxHashSet;
 
 use super::items::{Argument, Ends, Value};
+use super::replaced::Written;
 use super::scope::{Found, Node, Scope, Wanted, dotted};
 use super::{Cx, DEEPEST, LONGEST, errors};
 use crate::source::Span;
@@ -255,7 +256,13 @@ impl Cx<'_> {
                 path,
                 selector,
                 namespaces,
-            } => self.named(scope, path, selector.as_ref(), namespaces.as_ref()),
+            } => {
+                let written = Written {
+                    selector: selector.as_ref(),
+                    namespaces: namespaces.as_ref(),
+                };
+                self.named(scope, path, written)
+            }
         }
     }
 
@@ -286,18 +293,11 @@ impl Cx<'_> {
         })
     }
 
-    fn named(
-        &mut self,
-        scope: Scope<'_>,
-        path: &ast::Path,
-        selector: Option<&ast::Selector>,
-        namespaces: Option<&ast::Namespaces>,
-    ) -> Option<Ends> {
+    fn named(&mut self, scope: Scope<'_>, path: &ast::Path, written: Written<'_>) -> Option<Ends> {
         if self.is_silent(scope.module, path) {
             return None;
         }
         let found = self.look_up(scope, path, Wanted::Endpoint)?;
-        let replaced = selector.map(|s| s.span).or(namespaces.map(|n| n.span));
         let (mut ends, foreign, std) = match found {
             Found::Parameter(argument) => (self.argument_ends(&argument, path)?, None, false),
             Found::Item(id) => {
@@ -329,27 +329,9 @@ impl Cx<'_> {
             }
         };
         ends.foreign.extend(foreign);
-        if let Some(span) = replaced {
-            let only_pods = ends.set == EndpointSet::of_pods(ends.set.pods.clone());
-            if !std || !only_pods {
-                self.report(errors::not_replaceable(&dotted(path), span, std));
-                return None;
-            }
-            let labels = match selector {
-                Some(selector) => Some(self.selector(selector)?),
-                None => None,
-            };
-            let namespaces = match namespaces {
-                Some(namespaces) => Some(self.namespaces(scope.module, namespaces)?),
-                None => None,
-            };
-            let pods = ends.set.pods.into_iter().map(|pods| Pods {
-                namespaces: namespaces.clone().unwrap_or(pods.namespaces),
-                labels: labels.clone().unwrap_or(pods.labels),
-                service_account: pods.service_account,
-            });
-            ends.set = EndpointSet::of_pods(tidy(pods.collect()));
-        }
+        let pods = !ends.set.pods.is_empty();
+        let replaced = self.replaced(scope.module, path, written, (std, pods))?;
+        ends.set = replaced.of(ends.set);
         Some(ends)
     }
 
@@ -383,7 +365,7 @@ impl Cx<'_> {
 }
 
 /// A union of pods without doubles; without those that another contains where there are few.
-fn tidy(pods: Vec<Pods>) -> Vec<Pods> {
+pub(super) fn tidy(pods: Vec<Pods>) -> Vec<Pods> {
     if pods.len() <= TIDY {
         return union_pods(&pods, &[]);
     }

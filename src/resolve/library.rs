@@ -11,12 +11,20 @@ pub fn standard_library() -> &'static [(&'static str, &'static str)] {
         };
     }
     entries![
+        "apiserver.vau"
+        "baselines.vau"
         "dns.vau"
         "ingress.vau"
+        "logging.vau"
+        "mesh/istio.vau"
+        "mesh/linkerd.vau"
         "metadata.vau"
         "monitoring.vau"
         "networks.vau"
+        "ports.vau"
         "system.vau"
+        "tracing.vau"
+        "webhooks.vau"
     ]
 }
 

@@ -21,6 +21,7 @@ mod ports;
 mod profiles;
 mod project;
 mod raws;
+mod replaced;
 mod rules;
 mod scope;
 mod services;

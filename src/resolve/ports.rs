@@ -3,6 +3,7 @@
 use smol_str::SmolStr;
 
 use super::items::{Argument, Service, Value};
+use super::replaced::Written;
 use super::scope::{Found, Scope, Wanted, dotted};
 use super::{Cx, LONGEST, errors};
 use crate::source::{Span, Spanned};
@@ -73,7 +74,12 @@ impl Cx<'_> {
         let (mut first_ports, mut first_service) = (None, None);
         let mut unknown = false;
         for item in &list.items {
-            let ast::PortKind::Name(path) = &item.kind else {
+            let ast::PortKind::Name {
+                path,
+                selector,
+                namespaces,
+            } = &item.kind
+            else {
                 match self.port_item(&item.kind, item.span) {
                     Some(some) => ports = ports.union(&some),
                     None => good = false,
@@ -81,7 +87,11 @@ impl Cx<'_> {
                 first_ports = first_ports.or(Some(item.span));
                 continue;
             };
-            match self.port_name(scope, path, Wanted::Traffic) {
+            let written = Written {
+                selector: selector.as_ref(),
+                namespaces: namespaces.as_ref(),
+            };
+            match self.port_name(scope, path, written, Wanted::Traffic) {
                 Some(Argument::Ports(some)) => {
                     ports = ports.union(&some);
                     first_ports = first_ports.or(Some(item.span));
@@ -117,7 +127,19 @@ impl Cx<'_> {
         let mut all = Some(PortSet::empty());
         for item in &list.items {
             let one = match &item.kind {
-                ast::PortKind::Name(path) => match self.port_name(scope, path, Wanted::Ports) {
+                ast::PortKind::Name {
+                    path,
+                    selector,
+                    namespaces,
+                } => match self.port_name(
+                    scope,
+                    path,
+                    Written {
+                        selector: selector.as_ref(),
+                        namespaces: namespaces.as_ref(),
+                    },
+                    Wanted::Ports,
+                ) {
                     Some(Argument::Ports(ports)) => Some((*ports).clone()),
                     Some(Argument::Service(service)) => {
                         self.report(errors::wrong_kind(
@@ -140,10 +162,11 @@ impl Cx<'_> {
     }
 
     /// A name in the place of ports: [`Argument::Ports`], [`Argument::Service`], or [`Argument::Unknown`].
-    fn port_name(
+    pub(super) fn port_name(
         &mut self,
         scope: Scope<'_>,
         path: &ast::Path,
+        written: Written<'_>,
         wanted: Wanted,
     ) -> Option<Argument> {
         if self.is_silent(scope.module, path) {
@@ -160,10 +183,14 @@ impl Cx<'_> {
                 ));
                 return None;
             }
-            Found::Parameter(argument) => return Some(argument),
+            Found::Parameter(argument) => {
+                self.replaced(scope.module, path, written, (false, false))?;
+                return Some(argument);
+            }
             Found::Item(id) => id,
         };
         let item = self.item(id);
+        let std = self.modules[item.module.0 as usize].is_std();
         if !Wanted::Traffic.takes(&item.node) {
             let (word, span) = (item.node.word(), item.span);
             self.report(errors::wrong_kind(
@@ -177,15 +204,21 @@ impl Cx<'_> {
         }
         let foreign = self.foreign(scope.module, id, path.span)?;
         match self.value(id, path.span)? {
-            Value::Ports(ports) => Some(Argument::Ports(ports)),
-            Value::Service(service) => Some(Argument::Service(match foreign {
-                None => service,
-                Some(foreign) => {
-                    let mut marked = (*service).clone();
-                    marked.foreign.push(foreign);
-                    Rc::new(marked)
-                }
-            })),
+            Value::Ports(ports) => {
+                self.replaced(scope.module, path, written, (std, false))?;
+                Some(Argument::Ports(ports))
+            }
+            Value::Service(service) => {
+                let service = self.replaced_service(scope.module, path, written, (std, service))?;
+                Some(Argument::Service(match foreign {
+                    None => service,
+                    Some(foreign) => {
+                        let mut marked = (*service).clone();
+                        marked.foreign.push(foreign);
+                        Rc::new(marked)
+                    }
+                }))
+            }
             _ => None,
         }
     }
@@ -229,7 +262,7 @@ impl Cx<'_> {
             ast::PortKind::Icmp { family, message } => self.icmp(*family, message),
             ast::PortKind::Protocol(number) => self.protocol(number),
             ast::PortKind::All => Some(PortSet::all()),
-            ast::PortKind::Name(_) => None,
+            ast::PortKind::Name { .. } => None,
         }
     }
 

@@ -8,6 +8,7 @@ use smol_str::SmolStr;
 use super::items::{Argument, Ends, Service, Value};
 use super::policies::Blocks;
 use super::ports::Traffic;
+use super::replaced::Written;
 use super::rules::Place;
 use super::scope::{Found, ItemId, Node, Scope, Wanted, dotted};
 use super::{Cx, DEEPEST, errors};
@@ -100,6 +101,19 @@ impl<'a> Cx<'a> {
     fn argument(&mut self, scope: Scope<'_>, node: &ast::Argument) -> Option<Argument> {
         match node {
             ast::Argument::Endpoint(endpoint) => {
+                if let ast::EndpointKind::Name {
+                    path,
+                    selector,
+                    namespaces,
+                } = &endpoint.kind
+                    && self.service_named(scope, endpoint).is_some()
+                {
+                    let written = Written {
+                        selector: selector.as_ref(),
+                        namespaces: namespaces.as_ref(),
+                    };
+                    return self.port_name(scope, path, written, Wanted::Traffic);
+                }
                 let ends = self.endpoint(scope, endpoint)?;
                 Some(if ends.unknown {
                     Argument::Unknown

@@ -256,18 +256,13 @@ impl Cx<'_> {
         })
     }
 
-    /// Whether an endpoint is just the name of a service: its name and place.
+    /// Whether an endpoint is just the name of a service, with another selector or not: its name and place.
     pub(super) fn service_named(
         &self,
         scope: Scope<'_>,
         item: &ast::Endpoint,
     ) -> Option<(SmolStr, Span)> {
-        let ast::EndpointKind::Name {
-            path,
-            selector: None,
-            namespaces: None,
-        } = &item.kind
-        else {
+        let ast::EndpointKind::Name { path, .. } = &item.kind else {
             return None;
         };
         if !item.except.is_empty() {

@@ -319,10 +319,12 @@ impl<'a> Cx<'a> {
                 .flat_map(|names| names.keys().map(SmolStr::as_str)),
         );
         all.sort_unstable();
+        // The same name in another folder of the project, or else in the library.
         self.nearest(&name, all).or_else(|| {
             self.items
                 .iter()
-                .find(|item| item.name == name && wanted.takes(&item.node))
+                .filter(|item| item.name == name && wanted.takes(&item.node))
+                .min_by_key(|item| self.modules[item.module.0 as usize].is_std())
                 .map(|item| self.qualified(item.module, &item.name))
         })
     }

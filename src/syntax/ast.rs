@@ -466,7 +466,14 @@ pub enum PortKind {
     /// `all`
     All,
     /// A `ports` name, a service, or a parameter.
-    Name(Path),
+    Name {
+        /// Its name.
+        path: Path,
+        /// What a service of the standard library gets in place of its own selector.
+        selector: Option<Selector>,
+        /// What a service of the standard library gets in place of its own namespaces.
+        namespaces: Option<Namespaces>,
+    },
 }
 
 /// Protocols that have ports.

@@ -405,7 +405,19 @@ impl Dump {
             }
             PortKind::Protocol(number) => format!("protocol {number}"),
             PortKind::All => "all".into(),
-            PortKind::Name(name) => format!("ports {}", path(name)),
+            PortKind::Name {
+                path: name,
+                selector,
+                namespaces,
+            } => {
+                self.under(format!("ports {}", path(name)), |dump| {
+                    dump.optional(selector.as_ref());
+                    if let Some(namespaces) = namespaces {
+                        dump.namespaces(namespaces);
+                    }
+                });
+                return;
+            }
         };
         self.line(line);
     }

@@ -155,7 +155,7 @@ pub(in crate::resolve) fn not_replaceable(name: &str, at: Span, std: bool) -> Di
     )
     .at(at, "cannot be replaced")
     .because(if std {
-        "it stands for other ends than pods"
+        "it does not stand for pods"
     } else {
         "only entries of `std` take a selector or namespaces in place of their own"
     })

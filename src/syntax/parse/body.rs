@@ -6,7 +6,7 @@ use crate::diagnostic::Diagnostic;
 use crate::source::{Span, Spanned};
 use crate::syntax::ast::{
     Action, Argument, Block, Body, Check, Clause, Direction, Endpoint, EndpointKind, Include, Peer,
-    PortItem, PortList, Rule as AstRule, Statement, Verb,
+    PortItem, PortKind, PortList, Rule as AstRule, Statement, Verb,
 };
 use crate::syntax::grammar::Rule;
 
@@ -108,7 +108,7 @@ impl Reader<'_> {
         if !whole {
             return None;
         }
-        let is_name = |item: &PortItem| matches!(item.kind, crate::syntax::ast::PortKind::Name(_));
+        let is_name = |item: &PortItem| matches!(item.kind, PortKind::Name { .. });
         let only_ports = ports
             .iter()
             .find(|item| !is_name(item))
@@ -126,7 +126,7 @@ impl Reader<'_> {
             }
             (None, _) => {
                 let named = ports.into_iter().filter_map(|item| match item.kind {
-                    crate::syntax::ast::PortKind::Name(path) => Some(endpoint_named(path)),
+                    PortKind::Name { path, .. } => Some(endpoint_named(path)),
                     _ => None,
                 });
                 endpoints.extend(named);

@@ -4,7 +4,8 @@ use super::{Node, Reader};
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
 use crate::syntax::ast::{
-    Endpoint, EndpointKind, Endpoints, Namespaces, NamespacesKind, Operator, Requirement, Selector,
+    Endpoint, EndpointKind, Endpoints, Namespaces, NamespacesKind, Operator, Path, Requirement,
+    Selector,
 };
 use crate::syntax::grammar::Rule;
 
@@ -129,6 +130,19 @@ impl Reader<'_> {
     }
 
     fn named(&mut self, node: Node<'_>) -> Option<EndpointKind> {
+        let (path, selector, namespaces) = self.name_replaced(node)?;
+        Some(EndpointKind::Name {
+            path,
+            selector,
+            namespaces,
+        })
+    }
+
+    /// A name, and what stands in place of its selector and namespaces.
+    pub(super) fn name_replaced(
+        &mut self,
+        node: Node<'_>,
+    ) -> Option<(Path, Option<Selector>, Option<Namespaces>)> {
         let mut path = None;
         let mut selector = None;
         let mut namespaces = None;
@@ -148,11 +162,7 @@ impl Reader<'_> {
             }
         }
         let path = path?;
-        whole.then_some(EndpointKind::Name {
-            path,
-            selector,
-            namespaces,
-        })
+        whole.then_some((path, selector, namespaces))
     }
 
     pub(super) fn namespaces(&mut self, node: Node<'_>) -> Option<Namespaces> {

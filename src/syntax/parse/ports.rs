@@ -39,7 +39,14 @@ impl Reader<'_> {
                 PortKind::Protocol(self.number(number)?)
             }
             Rule::kw_all => PortKind::All,
-            _ => PortKind::Name(self.path(node)?),
+            _ => {
+                let (path, selector, namespaces) = self.name_replaced(node)?;
+                PortKind::Name {
+                    path,
+                    selector,
+                    namespaces,
+                }
+            }
         };
         Some(PortItem { kind, span })
     }
@@ -48,7 +55,11 @@ impl Reader<'_> {
     pub(super) fn ports_named(&self, path: Path) -> PortItem {
         let span = path.span;
         PortItem {
-            kind: PortKind::Name(path),
+            kind: PortKind::Name {
+                path,
+                selector: None,
+                namespaces: None,
+            },
             span,
         }
     }
