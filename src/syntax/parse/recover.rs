@@ -446,9 +446,11 @@ impl<'a> Reader<'a> {
     /// The last word or sign of a place.
     fn last_word(&self, span: Span) -> Span {
         let text = self.source.slice(span).trim_end_matches(BLANKS);
+        let in_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '"');
         let start = text
-            .rfind(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '"')))
-            .map_or(0, |at| at + 1);
+            .char_indices()
+            .rfind(|(_, c)| !in_word(*c))
+            .map_or(0, |(at, c)| at + c.len_utf8());
         let last = text.chars().next_back().map_or(0, char::len_utf8);
         let start = start.min(text.len().saturating_sub(last));
         let base = span.start as usize;
