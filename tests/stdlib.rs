@@ -533,7 +533,7 @@ an error where it is used, not before.
                 writeln!(page, "  <br>`{says}`").expect("a string can be written");
             } else {
                 let text = entry.text.replace('\n', "\n  ");
-                write!(page, "\n  ```vauban\n  {text}\n  ```\n\n").expect("written");
+                write!(page, "\n  ```text\n  {text}\n  ```\n\n").expect("written");
             }
         }
         page.push('\n');
