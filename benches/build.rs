@@ -106,6 +106,7 @@ fn stages(files: &[(String, String)], folder: &Path) -> Vec<(String, Duration)> 
         today,
         cluster: None,
         without: Vec::new(),
+        namespaces: Vec::new(),
     };
     let (program, time) =
         timed(|| resolve::resolve(&parsed, &sources, &world, &options, &mut diagnostics));

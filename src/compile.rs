@@ -3,7 +3,7 @@
 //! Takes: a world of sources, a day, and the targets that are asked for. Gives: a [`Compilation`]: every diagnostic of every file and
 //! target, sorted, and the objects of each target; none at all if an error stands anywhere. Knows no disk and no clock.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -45,6 +45,8 @@ pub struct TargetInput {
     pub cluster: Option<SmolStr>,
     /// The folders that it does not take.
     pub without: Vec<SmolStr>,
+    /// The files with manifests of its namespaces, relative to the source folder (`..` leads out of that, not out of the project).
+    pub namespaces: Vec<SmolStr>,
 }
 
 /// How much a lint matters.
@@ -96,9 +98,10 @@ impl Compilation {
 /// Text to objects.
 pub fn compile(input: &Input<'_>) -> Compilation {
     let mut diagnostics = Diagnostics::default();
-    let (sources, own) = read(input.world, &mut diagnostics);
+    let (mut sources, own) = read(input.world, &mut diagnostics);
     let parsed = parse(&sources, &mut diagnostics);
-    let programs = programs(input, &sources, &parsed, &mut diagnostics);
+    let manifests = manifests(input, &mut sources, &mut diagnostics);
+    let programs = programs(input, &sources, &parsed, &manifests, &mut diagnostics);
     levels(&input.lints, &mut diagnostics);
     let mut targets: Vec<Compiled> = input
         .targets
@@ -152,6 +155,38 @@ fn read(world: &dyn World, diagnostics: &mut Diagnostics) -> (Sources, Range<usi
     (sources, own)
 }
 
+/// The files with manifests of namespaces, by path, each read once.
+fn manifests(
+    input: &Input<'_>,
+    sources: &mut Sources,
+    diagnostics: &mut Diagnostics,
+) -> BTreeMap<SmolStr, FileId> {
+    let paths: BTreeSet<&SmolStr> = input
+        .targets
+        .iter()
+        .flat_map(|target| &target.namespaces)
+        .collect();
+    let mut manifests = BTreeMap::new();
+    for path in paths {
+        let text = input.world.read(path);
+        let why = text.as_ref().err().map(ToString::to_string);
+        let file = sources.add(path.as_str(), text.unwrap_or_default());
+        match why {
+            None => {
+                manifests.insert(path.clone(), file);
+            }
+            Some(why) => diagnostics.push(
+                Diagnostic::error(
+                    "unreadable-source",
+                    format!("these manifests of namespaces cannot be read: {why}"),
+                )
+                .at(Span::new(file, 0, 0), ""),
+            ),
+        }
+    }
+    manifests
+}
+
 /// The tree of each file.
 fn parse(sources: &Sources, diagnostics: &mut Diagnostics) -> Vec<Parsed> {
     let files: Vec<_> = sources.iter().collect();
@@ -169,13 +204,13 @@ fn parse(sources: &Sources, diagnostics: &mut Diagnostics) -> Vec<Parsed> {
 }
 
 /// What a program depends on beside the sources.
-type Key = (Option<SmolStr>, Vec<SmolStr>);
+type Key = (Option<SmolStr>, Vec<SmolStr>, Vec<SmolStr>);
 
 fn key(target: &TargetInput) -> Key {
     let mut without = target.without.clone();
     without.sort_unstable();
     without.dedup();
-    (target.cluster.clone(), without)
+    (target.cluster.clone(), without, target.namespaces.clone())
 }
 
 /// The checked program for each cluster and choice of folders.
@@ -183,23 +218,28 @@ fn programs(
     input: &Input<'_>,
     sources: &Sources,
     parsed: &[Parsed],
+    manifests: &BTreeMap<SmolStr, FileId>,
     diagnostics: &mut Diagnostics,
 ) -> BTreeMap<Key, Option<Arc<Program>>> {
     let broken = diagnostics.has_errors();
     let mut keys: Vec<Key> = input.targets.iter().map(key).collect();
     if keys.is_empty() {
-        keys.push((None, Vec::new()));
+        keys.push(Key::default());
     }
     let mut programs = BTreeMap::new();
-    for (cluster, without) in keys {
+    for key in keys {
         programs
-            .entry((cluster.clone(), without.clone()))
-            .or_insert_with(|| {
+            .entry(key)
+            .or_insert_with_key(|(cluster, without, namespaces)| {
                 let options = Options {
                     project: input.project.clone(),
                     today: input.today,
-                    cluster,
-                    without,
+                    cluster: cluster.clone(),
+                    without: without.clone(),
+                    namespaces: namespaces
+                        .iter()
+                        .filter_map(|path| manifests.get(path).copied())
+                        .collect(),
                 };
                 let mut found = Diagnostics::default();
                 let program = resolve::resolve(parsed, sources, input.world, &options, &mut found);

@@ -81,7 +81,7 @@ struct Resolved {
     diagnostics: Diagnostics,
 }
 
-/// Reads and resolves all files for one cluster. Files that are not `.vau` are there to be read by `raw`. Options: `today`, `cluster`,
+/// Reads and resolves all files for one cluster. Files that are not `.vau` are there to be read by `raw` or by the option `namespaces`. Options: `today`, `cluster`,
 /// `without` (folders, separated by commas).
 fn resolved(case: &Case) -> Result<Resolved> {
     let mut sources = Sources::default();
@@ -101,11 +101,16 @@ fn resolved(case: &Case) -> Result<Resolved> {
         .map(|source| syntax::parse(source, &mut diagnostics))
         .collect();
     let option = |key: &str| case.option(key);
+    let manifests = option("namespaces").map(|path| {
+        let text = world.files.get(path).expect("a file of the case");
+        sources.add(path, text.as_str())
+    });
     let today = time::Date::parse(
         option("today").unwrap_or("2026-11-24"),
         time::macros::format_description!("[year]-[month]-[day]"),
     )?;
     let options = resolve::Options {
+        namespaces: manifests.into_iter().collect(),
         project: "case".into(),
         today,
         cluster: option("cluster").map(Into::into),

@@ -68,6 +68,7 @@ fn build(project: &Project, dial: &Dial) -> Result<Built, Unbuilt> {
             },
             cluster: None,
             without: Vec::new(),
+            namespaces: Vec::new(),
         }],
         lints: BTreeMap::new(),
     };

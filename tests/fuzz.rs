@@ -200,6 +200,7 @@ fn run(world: &MemoryWorld) {
         },
         cluster: None,
         without: Vec::new(),
+        namespaces: Vec::new(),
     };
     let input = Input {
         world,

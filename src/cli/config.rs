@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use smol_str::SmolStr;
+use smol_str::{SmolStr, format_smolstr};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -80,6 +80,12 @@ pub(crate) fn read(file: FileId, text: &str, diagnostics: &mut Diagnostics) -> O
     config.filter(|_| !failed)
 }
 
+/// A path of the project as it is seen from its source folder.
+fn seen_from(sources: &str, path: &str) -> SmolStr {
+    let up = sources.split('/').filter(|part| !part.is_empty()).count();
+    format_smolstr!("{}{path}", "../".repeat(up))
+}
+
 struct Reader<'a> {
     file: FileId,
     text: &'a str,
@@ -121,7 +127,13 @@ impl Reader<'_> {
             .required(table, "sources", 0..0)
             .and_then(|setting| self.path(setting))
             .unwrap_or_else(|| self.nothing());
-        let targets = self.targets(table);
+        let mut targets = self.targets(table);
+        for file in targets
+            .iter_mut()
+            .flat_map(|target| &mut target.input.namespaces)
+        {
+            *file = seen_from(&sources.value, file);
+        }
         self.apart(&sources, &targets);
         self.codeowners(table);
         Config {
@@ -176,7 +188,14 @@ impl Reader<'_> {
         place: Range<usize>,
     ) -> Option<(TargetConfig, Setting)> {
         let known = [
-            "name", "backend", "version", "cluster", "out", "log", "without",
+            "name",
+            "backend",
+            "version",
+            "cluster",
+            "namespaces",
+            "out",
+            "log",
+            "without",
         ];
         self.only(table, &known, "[[target]]");
         let name = self.required(table, "name", place.clone());
@@ -225,6 +244,11 @@ impl Reader<'_> {
                 );
             }
         }
+        let namespaces: Vec<Setting> = self
+            .strings(table, "namespaces")
+            .into_iter()
+            .filter_map(|setting| self.path(setting))
+            .collect();
         let (name, out) = (name?, out?);
         let input = TargetInput {
             spec: Spec {
@@ -235,6 +259,7 @@ impl Reader<'_> {
             },
             cluster: cluster.as_ref().map(|cluster| cluster.value.clone()),
             without: without.iter().map(|folder| folder.value.clone()).collect(),
+            namespaces: namespaces.iter().map(|file| file.value.clone()).collect(),
         };
         let target = TargetConfig {
             input,

@@ -57,6 +57,7 @@ pub static ALL: &[Entry] = entries![
     "bad-icmp-number"
     "bad-label"
     "bad-name"
+    "bad-namespace-manifest"
     "bad-namespace-name"
     "bad-number"
     "bad-port"

@@ -85,8 +85,8 @@ impl<'a> Cx<'a> {
                 at
             }
         };
-        let mut namespaces: Vec<&'a ast::Namespace> =
-            self.declared.namespaces.iter().map(|at| at.tree).collect();
+        let declared = self.declared.namespaces.iter().map(|at| at.tree);
+        let mut namespaces: Vec<&'a ast::Namespace> = declared.chain(self.manifests).collect();
         for (index, (at, facts)) in clusters.into_iter().enumerate() {
             let here = chosen == Some(index);
             if here {

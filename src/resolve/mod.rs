@@ -14,6 +14,7 @@ mod ground;
 mod items;
 mod labels;
 mod library;
+mod manifests;
 mod namespaces;
 mod order;
 mod policies;
@@ -36,8 +37,8 @@ use time::Date;
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::model::{self, Program};
-use crate::source::{Sources, Span, World};
-use crate::syntax::Parsed;
+use crate::source::{FileId, Sources, Span, World};
+use crate::syntax::{Parsed, ast};
 use ground::Ground;
 pub use library::standard_library;
 use project::{Declared, FileInfo, Module, Team};
@@ -63,6 +64,8 @@ pub struct Options {
     pub cluster: Option<SmolStr>,
     /// Folders whose policies, tests and manifests are left out.
     pub without: Vec<SmolStr>,
+    /// Files of `sources` with manifests of namespaces, which are declared by that.
+    pub namespaces: Vec<FileId>,
 }
 
 /// Resolves all files for one cluster. With errors the program holds what could be understood; `None` only if the cluster is not known.
@@ -73,7 +76,13 @@ pub fn resolve(
     options: &Options,
     diagnostics: &mut Diagnostics,
 ) -> Option<Program> {
+    let manifests: Vec<_> = options
+        .namespaces
+        .iter()
+        .flat_map(|file| manifests::namespaces(sources.get(*file), diagnostics))
+        .collect();
     let mut cx = Cx::new(sources, options);
+    cx.manifests = &manifests;
     cx.broken = diagnostics.has_errors() || files.iter().any(|file| file.broken);
     let unread = files.iter().flat_map(|file| &file.unread);
     cx.unread = unread.map(|name| name.value.clone()).collect();
@@ -94,6 +103,8 @@ pub fn resolve(
 struct Cx<'a> {
     sources: &'a Sources,
     options: &'a Options,
+    /// The namespaces that manifests declare.
+    manifests: &'a [ast::Namespace],
     out: Vec<Diagnostic>,
 
     files: Vec<FileInfo<'a>>,
@@ -134,6 +145,7 @@ impl<'a> Cx<'a> {
         Cx {
             sources,
             options,
+            manifests: &[],
             out: Vec::new(),
             files: Vec::new(),
             modules: Vec::new(),

@@ -32,7 +32,7 @@ pub trait World {
     /// The paths of all `.vau` files under the project's source folder, relative to it, sorted.
     fn sources(&self) -> Vec<String>;
 
-    /// The text of a file, by its path relative to the source folder.
+    /// The text of a file, by its path relative to the source folder; `../` may lead out of that folder, but not out of the project.
     ///
     /// # Errors
     /// If it does not exist, is not UTF-8, or lies outside the project.

@@ -30,6 +30,7 @@ impl Case {
         let mut log = LogPolicy::Refuse;
         let mut cluster = None;
         let mut without = Vec::new();
+        let mut namespaces = Vec::new();
         for (key, value) in &self.options {
             match key.as_str() {
                 "target" => targets.push(target_input(value)),
@@ -42,6 +43,7 @@ impl Case {
                 "without" => {
                     without.extend(value.split(',').map(|folder| SmolStr::new(folder.trim())));
                 }
+                "namespaces" => namespaces.push(SmolStr::new(value)),
                 "expect" => {}
                 _ => panic!("no such option: {key}: {value}"),
             }
@@ -53,6 +55,7 @@ impl Case {
             target.spec.log = log;
             target.cluster.clone_from(&cluster);
             target.without.clone_from(&without);
+            target.namespaces.clone_from(&namespaces);
         }
         compile(&Input {
             world: &MemoryWorld {
@@ -89,5 +92,6 @@ fn target_input(text: &str) -> TargetInput {
         },
         cluster: None,
         without: Vec::new(),
+        namespaces: Vec::new(),
     }
 }

@@ -99,3 +99,52 @@ fn lints_have_levels() {
     let ran = sandbox.run(&["check"]).exits(0);
     assert!(!ran.err.contains("unused-name"), "{}", ran.err);
 }
+
+#[test]
+fn namespaces_are_taken_from_manifests_outside_of_the_sources() {
+    let sandbox = Sandbox::project();
+    let manifest =
+        "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: shop\n  labels: {team: shop}\n";
+    sandbox.write("cluster/namespaces.yaml", manifest);
+    sandbox.replace(
+        "vauban.toml",
+        "cluster = \"prod\"",
+        "cluster = \"prod\"\nnamespaces = [\"cluster/namespaces.yaml\"]\n#",
+    );
+    sandbox
+        .run(&["check"])
+        .exits(1)
+        .complains("error[duplicate-name]: namespace `shop` is declared twice")
+        .complains("cluster/namespaces.yaml:4:9");
+    sandbox.replace("policies/cluster.vau", "namespace shop { team=shop }\n", "");
+    sandbox.run(&["build"]).exits(0);
+    sandbox.replace("vauban.toml", "[\"cluster/", "[\"clusters/");
+    sandbox
+        .run(&["check"])
+        .exits(2)
+        .complains(
+            "error[unreadable-source]: these manifests of namespaces cannot be read: no such file",
+        )
+        .complains("clusters/namespaces.yaml");
+}
+
+#[cfg(unix)]
+#[test]
+fn manifests_outside_of_the_project_are_refused() {
+    let sandbox = Sandbox::project();
+    sandbox.replace(
+        "vauban.toml",
+        "cluster = \"prod\"",
+        "cluster = \"prod\"\nnamespaces = [\"link.yaml\"]\n#",
+    );
+    std::os::unix::fs::symlink("/dev/null", sandbox.path("link.yaml")).expect("a link");
+    sandbox
+        .run(&["check"])
+        .exits(2)
+        .complains("lies outside the project");
+    sandbox.replace("vauban.toml", "link.yaml", "../x.yaml");
+    sandbox
+        .run(&["check"])
+        .exits(2)
+        .complains("path-leaves-project");
+}

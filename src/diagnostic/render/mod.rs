@@ -97,9 +97,16 @@ impl Report<'_> {
     fn path(&self, file: FileId) -> String {
         let path = &self.sources.get(file).path;
         if path.starts_with("std/") || &**path == "vauban.toml" {
-            path.to_string()
-        } else {
-            format!("{}{path}", self.prefix)
+            return path.to_string();
+        }
+        let (mut folder, mut path) = (self.prefix.trim_end_matches('/'), &**path);
+        while let Some(outer) = path.strip_prefix("../").filter(|_| !folder.is_empty()) {
+            folder = folder.rsplit_once('/').map_or("", |(outer, _)| outer);
+            path = outer;
+        }
+        match folder {
+            "" => path.to_owned(),
+            folder => format!("{folder}/{path}"),
         }
     }
 

@@ -146,6 +146,12 @@ pub(in crate::resolve) fn unreadable_raw(path: &str, at: Span, why: &str) -> Dia
     .because(why)
 }
 
+pub(in crate::resolve) fn bad_namespace_manifest(what: &str, at: Span, why: &str) -> Diagnostic {
+    Diagnostic::error("bad-namespace-manifest", what)
+        .at(at, "declares no namespace")
+        .because(why)
+}
+
 pub(in crate::resolve) fn missing_ports(at: Span, to: Span) -> Diagnostic {
     Diagnostic::error("missing-ports", "this claim does not say the ports")
         .at(at, "on which ports?")
