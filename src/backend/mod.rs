@@ -8,6 +8,7 @@ pub mod cilium;
 pub mod kubernetes;
 pub mod lower;
 pub mod metadata;
+pub mod support;
 pub mod yaml;
 
 mod refusal;
@@ -26,7 +27,7 @@ pub struct Spec {
     pub name: SmolStr,
     /// What it runs.
     pub backend: Target,
-    /// The declared version, `(3, 30)` for `3.30`: Calico 3.29-3.33, Cilium 1.17-1.20, Kubernetes 1.25 and later.
+    /// The declared version, `(3, 30)` for `3.30`: one of [`support::versions`].
     pub version: (u16, u16),
     /// What to do where the target has no log action.
     pub log: LogPolicy,

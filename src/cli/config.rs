@@ -10,7 +10,7 @@ use smol_str::{SmolStr, format_smolstr};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::backend::{LogPolicy, Spec};
+use crate::backend::{LogPolicy, Spec, support};
 use crate::compile::{Level, TargetInput};
 use crate::diagnostic::{Diagnostic, Diagnostics, nearest, registry};
 use crate::model::Target;
@@ -272,7 +272,7 @@ impl Reader<'_> {
 
     /// The declared version, if the backend knows it.
     fn version(&mut self, backend: Target, version: &Setting) -> Option<(u16, u16)> {
-        let (major, minors) = supported(backend);
+        let (major, minors) = support::versions(backend);
         let known = version
             .value
             .split_once('.')
@@ -524,15 +524,6 @@ impl Reader<'_> {
         let start = self.text.floor_char_boundary(range.start);
         let end = self.text.floor_char_boundary(range.end.max(start));
         Span::new(self.file, start, end)
-    }
-}
-
-/// Major and minors of the versions that a backend knows.
-pub(crate) fn supported(backend: Target) -> (u16, std::ops::RangeInclusive<u16>) {
-    match backend {
-        Target::Calico => (3, 29..=33),
-        Target::Cilium => (1, 17..=20),
-        Target::Kubernetes => (1, 25..=37),
     }
 }
 

@@ -4,9 +4,9 @@ use std::fs;
 use std::io::Write;
 
 use super::args::Init;
-use super::config::supported;
 use super::console::Console;
 use super::{Exit, Failure, Outcome, project};
+use crate::backend::support::versions;
 use crate::model::Target;
 
 /// Writes a commented project that builds; never over anything.
@@ -47,7 +47,7 @@ pub(crate) fn init(command: &Init, console: &Console) -> Outcome {
 
 /// The files of the project, by path.
 fn files(backend: Target) -> Vec<(&'static str, String)> {
-    let (major, minors) = supported(backend);
+    let (major, minors) = versions(backend);
     // Not the newest, which few clusters run.
     let minor = match backend {
         Target::Calico => 30,

@@ -1,6 +1,7 @@
 //! What each version of Calico takes: 3.29 (the first with tiers in the open-source edition) to 3.33.
 
 use crate::backend::Spec;
+use crate::backend::support::{Construct, refusal};
 
 /// Tiers that Calico, its operator or Kubernetes' own policies hold, in any version.
 pub(super) const RESERVED_TIERS: [&str; 7] = [
@@ -51,7 +52,7 @@ impl Support {
     pub(super) fn of(spec: &Spec) -> Self {
         let limited = spec.at_least(3, 33);
         Support {
-            staged: spec.at_least(3, 30),
+            staged: refusal(Construct::Staged, spec).is_none(),
             selector: if limited { 1024 } else { usize::MAX },
             rules: if limited { 1024 } else { usize::MAX },
         }

@@ -7,6 +7,7 @@ use crate::model::{Action, Block, Clause, Otherwise, Policy, Program, Rule};
 use crate::source::Span;
 use crate::space::{Direction, EndpointSet, Pods, PortSet};
 
+use super::super::support::{Construct, refusal};
 use super::super::{LogPolicy, Spec, missing_fact, refuse};
 use super::peers::{self, Effect};
 use super::selector::{is_filtered, longest_namespace_key};
@@ -157,7 +158,8 @@ fn labels(pods: &Pods, span: Span, spec: &Spec) -> Option<Diagnostic> {
                 .help("select by another label, for example one of `app.kubernetes.io/`"),
             );
         }
-        if !key.contains('/') && key.len() > 59 && spec.version < (1, 20) {
+        if !key.contains('/') && key.len() > 59 && refusal(Construct::LongLabelKey, spec).is_some()
+        {
             return Some(too_long(key, 59, span, spec));
         }
     }
@@ -184,14 +186,8 @@ fn too_long(key: &str, longest: usize, span: Span, spec: &Spec) -> Diagnostic {
 
 fn names(ends: &EndpointSet, span: Span, spec: &Spec) -> Option<Diagnostic> {
     let name = ends.names.iter().find(|name| name.starts_with("**."))?;
-    (spec.version < (1, 19)).then(|| {
-        refuse(
-            spec,
-            "no-dns-pattern",
-            span,
-            format!("cannot match \"{name}\""),
-        )
-        .because("a pattern for several labels exists since Cilium 1.19; before, `**` is read as `*`, which is one label")
+    refusal(Construct::DnsDeepPattern, spec).map(|refused| {
+        refuse(spec, refused, span, format!("cannot match \"{name}\"")).because("a pattern for several labels exists since Cilium 1.19; before, `**` is read as `*`, which is one label")
         .help(format!(
             "write the names that are needed, or \"{}\" for one label",
             &name[1..]
@@ -215,7 +211,7 @@ fn protocols(program: &Program, ports: &PortSet, span: Span, spec: &Spec) -> Opt
         );
     }
     let number = ports.other.first()?;
-    if spec.version < (1, 19) {
+    if refusal(Construct::Vrrp, spec).is_some() {
         return Some(unsayable_traffic(
             traffic::Unsayable::Protocol(number),
             span,
@@ -236,10 +232,13 @@ fn named_ports(
     spec: &Spec,
 ) -> Option<Diagnostic> {
     let (_, name) = ports.named.first()?;
-    (direction == Direction::Egress && spec.version < (1, 20)).then(|| {
+    if direction == Direction::Ingress {
+        return None;
+    }
+    refusal(Construct::NamedEgress, spec).map(|refused| {
         refuse(
             spec,
-            "no-named-ports",
+            refused,
             span,
             format!("cannot look the port \"{name}\" up for each destination"),
         )
