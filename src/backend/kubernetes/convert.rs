@@ -162,7 +162,13 @@ fn peers(peers: &EndpointSet, ground: Ground<'_>) -> Result<Option<Vec<Peer>>, O
             Support::Yes => {}
             _ if subtract_pods(&[own], &here.pods).is_empty() => {}
             Support::No(reason) => return Err(Obstacle::OnlyAddresses(reason)),
-            Support::Unknown(_) => {}
+            Support::Unknown(word) => {
+                return Err(Obstacle::Fact(Fact {
+                    word,
+                    ways: CNIS,
+                    why: "Cilium 1.19.0 to 1.19.4 lets every pod of the namespace through an ingress peer that is only an `ipBlock`",
+                }));
+            }
         }
     }
     out.extend(addresses.blocks().into_iter().map(|block| Peer::Block {
@@ -302,7 +308,14 @@ fn ports(ports: &PortSet, ground: Ground<'_>) -> Result<Option<Vec<Port>>, Obsta
         for (_, name) in named {
             match ground.profile.named_ports(ground.direction) {
                 Support::No(reason) => return Err(Obstacle::NamedPorts(reason)),
-                Support::Yes | Support::Unknown(_) => {}
+                Support::Yes => {}
+                Support::Unknown(word) => {
+                    return Err(Obstacle::Fact(Fact {
+                        word,
+                        ways: CNIS,
+                        why: "Cilium up to 1.19 looks named ports of egress up in one table for the whole cluster",
+                    }));
+                }
             }
             out.push(port(Some(PortValue::Name(name.clone())), None));
         }

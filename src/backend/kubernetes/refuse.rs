@@ -90,7 +90,8 @@ impl Scan<'_> {
         let closed = self.program.cluster.namespaces_closed;
         let open = |pods: &&Pods| matches!(pods.namespaces.names, ValueSet::NotIn(_));
         if !closed && subject.iter().any(|pods| open(&pods)) {
-            self.blind(
+            // The declared namespaces show what else is refused.
+            self.diagnostics.push(
                 missing_fact(self.spec, span, "namespaces closed", &["namespaces closed"])
                     .because("a NetworkPolicy lies in one namespace: a namespace that is made later would have none")
                     .help("or name the namespaces of the subject"),

@@ -78,6 +78,7 @@ impl Profile {
             (Some(Cni::Cilium), Direction::Egress) => Support::No(
                 "Cilium up to 1.19 looks named ports of egress up in one table for the whole cluster",
             ),
+            (None, Direction::Egress) => Support::Unknown("cni"),
             _ => Support::Yes,
         }
     }
@@ -88,6 +89,7 @@ impl Profile {
             (Some(Cni::Cilium), Direction::Ingress) => Support::No(
                 "Cilium 1.19.0 to 1.19.4 lets every pod of the namespace through an ingress peer that is only an `ipBlock`",
             ),
+            (None, Direction::Ingress) => Support::Unknown("cni"),
             _ => Support::Yes,
         }
     }
