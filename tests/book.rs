@@ -172,6 +172,41 @@ fn what_others_read_can_be_read() {
 }
 
 #[test]
+fn a_whole_vauban_toml_is_one() {
+    let mut whole = 0;
+    let of_the_book = |page: &&Page| page.is_of_the_book() && !page.is_of_a_diagnostic();
+    for page in pages().iter().filter(of_the_book) {
+        for block in page.blocks() {
+            if block.language != "toml" || !block.text.starts_with("edition") {
+                continue;
+            }
+            whole += 1;
+            let folder = tempfile::tempdir().expect("a temporary folder");
+            let write = |path: &str, text: &str| {
+                let path = folder.path().join(path);
+                std::fs::create_dir_all(path.parent().expect("a folder")).expect("folders");
+                std::fs::write(path, text).expect("a file");
+            };
+            write("vauban.toml", &block.text);
+            write("policies/cluster.vau", "cluster prod { ipv6 none }\n");
+            let ran = std::process::Command::new(env!("CARGO_BIN_EXE_vauban"))
+                .args(["check", "--today", "2026-11-24"])
+                .current_dir(folder.path())
+                .output()
+                .expect("the tool");
+            assert!(
+                ran.status.success(),
+                "{}:{}\n{}",
+                page.path,
+                block.line,
+                String::from_utf8_lossy(&ran.stderr)
+            );
+        }
+    }
+    assert!(whole >= 2, "only {whole} whole files");
+}
+
+#[test]
 fn every_block_says_what_it_is() {
     const KNOWN: [&str; 10] = [
         "vauban", "toml", "json", "yaml", "console", "text", "pest", "rust", "gitlab", "sh",
