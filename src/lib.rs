@@ -11,7 +11,9 @@
 //! 7. [`meaning`]: program to decision, per direction, in [`space`]
 //! 8. [`check`]: one file per lint on the model
 //! 9. [`backend`]: model to objects of Kubernetes, Calico and Cilium, exact or refused
-//! 10. [`compile`]: all of it on one screen; [`cli`] is the only part that prints and reads the disk
+//! 10. [`compile`]: all of it on one screen
+//! 11. [`gitops`]: who must agree to a change of the repository
+//! 12. [`cli`]: the only part that prints and reads the disk
 
 pub mod backend;
 pub mod check;
@@ -19,6 +21,7 @@ pub mod cli;
 pub mod compile;
 pub mod diagnostic;
 pub mod format;
+pub mod gitops;
 pub mod meaning;
 pub mod model;
 pub mod resolve;

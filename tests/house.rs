@@ -16,7 +16,8 @@ const FLOORS: &[(&str, u8)] = &[
     ("check", 6),
     ("backend", 6),
     ("compile", 7),
-    ("cli", 8),
+    ("gitops", 8),
+    ("cli", 9),
 ];
 
 /// Crates that one folder alone may name.

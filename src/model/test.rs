@@ -3,7 +3,7 @@
 use smol_str::SmolStr;
 
 use crate::source::Span;
-use crate::space::{EndpointSet, PortSet};
+use crate::space::{EndpointSet, PortSet, ValueSet};
 
 /// A team.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -14,6 +14,8 @@ pub struct Team {
     pub owners: Vec<SmolStr>,
     /// Its folder, relative; empty for the root.
     pub folder: SmolStr,
+    /// The names of its namespaces.
+    pub namespaces: ValueSet,
     /// `grants all`
     pub all: bool,
     /// Where it is declared.

@@ -192,6 +192,7 @@ impl Cx<'_> {
                     .map(|owner| owner.value.clone())
                     .collect(),
                 folder: team.folder.clone(),
+                namespaces: team.namespaces.clone(),
                 all: team.all,
                 span: team.span,
             })
