@@ -215,9 +215,8 @@ fn gitlab_sections() {
 fn gitlab_approvals_stand_on_the_header() {
     let demand = |text: &str, path: &str| {
         let demands = Rules::read(Forge::Gitlab, text).demands(path);
-        let [demand] = &demands[..] else {
-            panic!("one demand, not {demands:?}");
-        };
+        assert_eq!(demands.len(), 1, "{demands:?}");
+        let demand = &demands[0];
         (demand.approvals, demand.optional, demand.section.clone())
     };
     let section = |name: &str| Some(name.to_owned());

@@ -7,6 +7,7 @@ use clap_complete::Shell;
 use time::Date;
 use time::macros::format_description;
 
+use crate::gitops::codeowners::Forge;
 use crate::model::Target;
 
 /// The whole line.
@@ -80,7 +81,7 @@ pub(crate) enum ColorChoice {
 pub(crate) enum Command {
     /// Write a commented project that builds
     #[command(
-        after_help = "Examples:\n  vauban init my-policies\n  vauban init --backend cilium ."
+        after_help = "Examples:\n  vauban init my-policies\n  vauban init --backend cilium --forge gitlab .\n  kubectl get namespaces -o yaml | vauban init --from-namespaces - my-policies"
     )]
     Init(Init),
     /// Report every error and warning of every file, for every target
@@ -98,6 +99,11 @@ pub(crate) enum Command {
         after_help = "Examples:\n  vauban fmt\n  vauban fmt policies/books --check\n  vauban fmt - < draft.vau"
     )]
     Fmt(Fmt),
+    /// Say who must agree to a change
+    #[command(
+        after_help = "Examples:\n  vauban owners policies/books/bookstore.vau\n  vauban owners --changed origin/main --format json\nNeeds `[codeowners]` in vauban.toml. The formats are text and json."
+    )]
+    Owners(Owners),
     /// Print the page of a diagnostic, or list all of them
     #[command(after_help = "Example:\n  vauban explain unlisted-file")]
     Explain(Explain),
@@ -124,6 +130,36 @@ pub(crate) struct Init {
     /// What the first target runs
     #[arg(long, value_enum, default_value_t = Backend::Calico)]
     pub(crate) backend: Backend,
+    /// Whose CODEOWNERS `build` is to write
+    #[arg(long, value_enum)]
+    pub(crate) forge: Option<ForgeChoice>,
+    /// Declare the namespaces of this file, as `kubectl get namespaces -o yaml` prints them; `-` is standard input
+    #[arg(long, value_name = "FILE")]
+    pub(crate) from_namespaces: Option<PathBuf>,
+}
+
+/// `--forge`
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
+pub(crate) enum ForgeChoice {
+    /// .github/CODEOWNERS
+    Github,
+    /// .gitlab/CODEOWNERS
+    Gitlab,
+    /// .bitbucket/CODEOWNERS
+    Bitbucket,
+    /// .gitea/CODEOWNERS, which Forgejo reads, too
+    Gitea,
+}
+
+impl From<ForgeChoice> for Forge {
+    fn from(forge: ForgeChoice) -> Self {
+        match forge {
+            ForgeChoice::Github => Forge::Github,
+            ForgeChoice::Gitlab => Forge::Gitlab,
+            ForgeChoice::Bitbucket => Forge::Bitbucket,
+            ForgeChoice::Gitea => Forge::Gitea,
+        }
+    }
 }
 
 /// `--backend`
@@ -178,6 +214,20 @@ pub(crate) struct Fmt {
     /// Compare instead of writing: exit 1 and a diff if a file is not laid out
     #[arg(long)]
     pub(crate) check: bool,
+}
+
+/// `owners`
+#[derive(Args, Debug)]
+pub(crate) struct Owners {
+    /// Files of the repository, which need not be there; a folder is answered as a new file in it
+    #[arg(value_name = "PATH", required_unless_present = "changed")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Who must agree to what changed since this revision, and why: files, objects, and whose pods are concerned
+    #[arg(long, value_name = "REVISION", conflicts_with = "paths")]
+    pub(crate) changed: Option<String>,
+    /// The project's folder; if left out, the nearest one from here upward with a vauban.toml
+    #[arg(long, value_name = "DIR")]
+    pub(crate) project: Option<PathBuf>,
 }
 
 /// `explain`

@@ -7,6 +7,7 @@ use super::check::exit;
 use super::console::Console;
 use super::output::{Changes, Found, Obstacle, Place, Tree, swap_all};
 use super::project::{self, Built, Project};
+use super::repository::{self, OwnersFile, Repository};
 use super::{Exit, Failure, Outcome, Stop};
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
@@ -47,16 +48,22 @@ pub(crate) fn build(command: &Build, shared: &Shared, console: &Console) -> Outc
         let compilation = &built.compilation;
         console.report(&compilation.sources, &prefix, &compilation.diagnostics)
     };
-    let Some(found) = found else {
+    let owners = match &found {
+        Some(_) => owners(&project, &mut built)?,
+        None => None,
+    };
+    let Some(found) = found.filter(|_| exit(&built) == Exit::Fine) else {
         report(&built)?;
         return Ok(exit(&built));
     };
     let trees = trees(&project, &mut built);
     let changes = changes(&places, &found, &trees)?;
     if command.check {
-        let stale = stale(&built, &places, &changes);
+        let mut stale = stale(&built, &places, &changes);
+        stale.extend(stale_owners(&project, &built, owners.as_ref()));
         if console.is_text() {
-            console.print(&diff(&places, &changes, &trees)?)?;
+            let of_owners = owners.as_ref().map(OwnersFile::diff).unwrap_or_default();
+            console.print(&(diff(&places, &changes, &trees)? + &of_owners))?;
             if stale.is_empty() {
                 console.say("up to date");
             }
@@ -67,12 +74,20 @@ pub(crate) fn build(command: &Build, shared: &Shared, console: &Console) -> Outc
     }
     {
         let _progress = console.progress("writing");
-        write(&places, &changes, &trees)?;
+        write(&places, &changes, &trees, owners.as_ref())?;
     }
     report(&built)?;
     if console.is_text() {
         for ((place, changes), tree) in places.iter().zip(&changes).zip(&trees) {
             console.say(&told(place, changes, tree));
+        }
+        if let Some(file) = &owners {
+            let what = match (file.is_up_to_date(), file.exists()) {
+                (true, _) => "up to date",
+                (false, true) => "changed",
+                (false, false) => "added",
+            };
+            console.say(&format!("{}: {what}", file.shown));
         }
     }
     Ok(Exit::Fine)
@@ -211,8 +226,51 @@ fn diff(places: &[Place], changes: &[Changes], trees: &[Tree]) -> Result<String,
     Ok(text)
 }
 
-/// Stages all trees that change, then swaps them.
-fn write(places: &[Place], changes: &[Changes], trees: &[Tree]) -> Result<(), Stop> {
+/// What is to become of CODEOWNERS, if the project asks for one; what there is to say of it goes among the diagnostics.
+pub(crate) fn owners(project: &Project, built: &mut Built) -> Result<Option<OwnersFile>, Stop> {
+    let repository = Repository::around(&project.root);
+    let Some(plan) = repository::plan(project, built, &repository)? else {
+        return Ok(None);
+    };
+    built.compilation.diagnostics.extend(plan.diagnostics);
+    Ok(plan.file)
+}
+
+/// What `build --check` says of a CODEOWNERS that is not as it should be.
+fn stale_owners(
+    project: &Project,
+    built: &Built,
+    owners: Option<&OwnersFile>,
+) -> Option<Diagnostic> {
+    let file = owners.filter(|file| !file.is_up_to_date())?;
+    let config = project.config.codeowners.as_ref()?;
+    let span = Span {
+        file: built.toml,
+        ..config.span
+    };
+    let what = if file.exists() {
+        "different"
+    } else {
+        "missing"
+    };
+    Some(
+        Diagnostic::error(
+            "stale-output",
+            format!("`{}` is not what the sources say", file.shown),
+        )
+        .at(span, what)
+        .help("run `vauban build`"),
+    )
+}
+
+/// Stages all trees that change, and CODEOWNERS, then swaps them.
+fn write(
+    places: &[Place],
+    changes: &[Changes],
+    trees: &[Tree],
+    owners: Option<&OwnersFile>,
+) -> Result<(), Stop> {
+    let owners = owners.filter(|file| !file.is_up_to_date());
     let mut staged: Vec<&Place> = Vec::new();
     for ((place, changes), tree) in places.iter().zip(changes).zip(trees) {
         if changes.is_empty() {
@@ -226,7 +284,19 @@ fn write(places: &[Place], changes: &[Changes], trees: &[Tree]) -> Result<(), St
         }
         staged.push(place);
     }
-    swap_all(&staged).map_err(|error| {
+    if let Some(file) = owners
+        && let Err(error) = file.stage()
+    {
+        for place in &staged {
+            place.discard();
+        }
+        return Err(Failure::of(&format!("`{}` cannot be written", file.shown), &error).into());
+    }
+    let swapped = swap_all(&staged, || owners.map_or(Ok(()), OwnersFile::commit));
+    swapped.map_err(|error| {
+        if let Some(file) = owners {
+            file.discard();
+        }
         Failure::new(format!("the new trees cannot be put in place: {error}")).into()
     })
 }

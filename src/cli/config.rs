@@ -13,6 +13,7 @@ use toml::de::{DeTable, DeValue};
 use crate::backend::{LogPolicy, Spec, support};
 use crate::compile::{Level, TargetInput};
 use crate::diagnostic::{Diagnostic, Diagnostics, nearest, registry};
+use crate::gitops::codeowners::Forge;
 use crate::model::Target;
 use crate::source::{FileId, Span};
 
@@ -30,6 +31,19 @@ pub(crate) struct Config {
     pub(crate) targets: Vec<TargetConfig>,
     /// The levels of lints.
     pub(crate) lints: BTreeMap<SmolStr, Level>,
+    /// `[codeowners]`, if it is there.
+    pub(crate) codeowners: Option<CodeownersConfig>,
+}
+
+/// `[codeowners]`.
+#[derive(Clone, Debug)]
+pub(crate) struct CodeownersConfig {
+    /// Whose CODEOWNERS is written.
+    pub(crate) forge: Forge,
+    /// The place of `forge`.
+    pub(crate) span: Span,
+    /// `[codeowners.approvals]`: a team's name or `root`, and how many of its owners must agree. On GitLab only.
+    pub(crate) approvals: Vec<(Setting, u32)>,
 }
 
 /// One `[[target]]`.
@@ -43,6 +57,8 @@ pub(crate) struct TargetConfig {
     pub(crate) cluster: Option<Setting>,
     /// The places of the folders in `input.without`.
     pub(crate) without: Vec<Setting>,
+    /// The places of the manifests in `input.namespaces`, relative to the project.
+    pub(crate) namespaces: Vec<Setting>,
 }
 
 /// A word and where it stands.
@@ -82,6 +98,10 @@ pub(crate) fn read(file: FileId, text: &str, diagnostics: &mut Diagnostics) -> O
 
 /// A path of the project as it is seen from its source folder.
 fn seen_from(sources: &str, path: &str) -> SmolStr {
+    let inside = path.strip_prefix(sources);
+    if let Some(inside) = inside.and_then(|rest| rest.strip_prefix('/')) {
+        return inside.into();
+    }
     let up = sources.split('/').filter(|part| !part.is_empty()).count();
     format_smolstr!("{}{path}", "../".repeat(up))
 }
@@ -135,12 +155,13 @@ impl Reader<'_> {
             *file = seen_from(&sources.value, file);
         }
         self.apart(&sources, &targets);
-        self.codeowners(table);
+        let codeowners = self.codeowners(table);
         Config {
             project: project.map(|project| project.value),
             sources,
             targets,
             lints: self.lints(table),
+            codeowners,
         }
     }
 
@@ -230,11 +251,7 @@ impl Reader<'_> {
                 .one_of(&word, &["refuse", "ignore"])
                 .map(|at| [LogPolicy::Refuse, LogPolicy::Ignore][at]),
         };
-        let without: Vec<Setting> = self
-            .strings(table, "without")
-            .into_iter()
-            .filter_map(|setting| self.path(setting))
-            .collect();
+        let without = self.paths(table, "without");
         for folder in &without {
             if folder.value.is_empty() {
                 self.wrong(
@@ -244,11 +261,7 @@ impl Reader<'_> {
                 );
             }
         }
-        let namespaces: Vec<Setting> = self
-            .strings(table, "namespaces")
-            .into_iter()
-            .filter_map(|setting| self.path(setting))
-            .collect();
+        let namespaces = self.paths(table, "namespaces");
         let (name, out) = (name?, out?);
         let input = TargetInput {
             spec: Spec {
@@ -266,6 +279,7 @@ impl Reader<'_> {
             out,
             cluster,
             without,
+            namespaces,
         };
         Some((target, name))
     }
@@ -324,14 +338,52 @@ impl Reader<'_> {
         }
     }
 
-    fn codeowners(&mut self, table: &DeTable<'_>) {
-        let Some(table) = self.table(table, "codeowners") else {
-            return;
-        };
-        self.only(table, &["forge"], "[codeowners]");
-        if let Some(forge) = self.string(table, "forge") {
-            self.one_of(&forge, &["github", "gitlab", "bitbucket", "gitea"]);
+    fn codeowners(&mut self, table: &DeTable<'_>) -> Option<CodeownersConfig> {
+        let (key, _) = table
+            .iter()
+            .find(|(key, _)| key.get_ref() == "codeowners")?;
+        let place = key.span();
+        let table = self.table(table, "codeowners")?;
+        self.only(table, &["forge", "approvals"], "[codeowners]");
+        let word = self.required(table, "forge", place)?;
+        let forge = Forge::ALL[self.one_of(&word, &Forge::ALL.map(Forge::word))?];
+        let mut approvals = Vec::new();
+        if let Some(table) = self.table(table, "approvals") {
+            for (name, value) in table {
+                if let Some(number) = self.number(value) {
+                    let name = Setting {
+                        value: name.get_ref().as_ref().into(),
+                        span: self.span(&name.span()),
+                    };
+                    approvals.push((name, number));
+                }
+            }
         }
+        if let Some((name, _)) = approvals.first().filter(|_| forge != Forge::Gitlab) {
+            self.wrong(
+                name.span,
+                format!("{} has no number of approvals in CODEOWNERS", forge.title()),
+                "set it in the rules of the protected branch".to_owned(),
+            );
+        }
+        Some(CodeownersConfig {
+            forge,
+            span: word.span,
+            approvals,
+        })
+    }
+
+    /// A number from 1 that fits into a header of GitLab's.
+    fn number(&mut self, value: &Value<'_>) -> Option<u32> {
+        let found = match value.get_ref() {
+            DeValue::Integer(number) if number.radix() == 10 => number.as_str().parse().ok(),
+            _ => None,
+        };
+        let found = found.filter(|number| (1..=100).contains(number));
+        if found.is_none() {
+            self.expected(value, "a number from 1 to 100");
+        }
+        found
     }
 
     fn lints(&mut self, table: &DeTable<'_>) -> BTreeMap<SmolStr, Level> {
@@ -433,6 +485,13 @@ impl Reader<'_> {
         };
         list.iter()
             .filter_map(|value| self.as_string(value))
+            .collect()
+    }
+
+    fn paths(&mut self, table: &DeTable<'_>, name: &str) -> Vec<Setting> {
+        self.strings(table, name)
+            .into_iter()
+            .filter_map(|setting| self.path(setting))
             .collect()
     }
 
@@ -556,7 +615,7 @@ fn overlap(a: &str, b: &str) -> bool {
 }
 
 /// Whether a text is a name of the language.
-fn is_name(text: &str) -> bool {
+pub(crate) fn is_name(text: &str) -> bool {
     text.len() <= 63
         && text.starts_with(|c: char| c.is_ascii_lowercase())
         && text.split('-').all(|part| {

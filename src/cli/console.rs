@@ -29,6 +29,11 @@ impl Console {
         self.format == FormatChoice::Text
     }
 
+    /// Whether findings are one JSON document.
+    pub(crate) fn is_json(&self) -> bool {
+        self.format == FormatChoice::Json
+    }
+
     /// Reports findings: text to standard error, anything else, even if there are none, to standard output.
     ///
     /// # Errors

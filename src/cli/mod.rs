@@ -14,7 +14,10 @@ mod fmt;
 mod index;
 mod init;
 mod output;
+mod owners;
 mod project;
+mod repository;
+mod revision;
 
 use std::ffi::OsString;
 use std::io;
@@ -102,6 +105,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Check(command) => check::check(command, &arguments.shared, &console),
         Command::Build(command) => build::build(command, &arguments.shared, &console),
         Command::Fmt(command) => fmt::fmt(command, &console),
+        Command::Owners(command) => owners::owners(command, &arguments.shared, &console),
         Command::Explain(command) => explain::explain(command, &console),
         Command::Dump(command) => dump::dump(command, &arguments.shared, &console),
         Command::Completions { shell } => {

@@ -428,14 +428,19 @@ impl Place {
     }
 }
 
-/// Puts all staged trees in place, or none.
+/// Puts all staged trees in place, then does `also`; or nothing of it.
 ///
 /// # Errors
 /// If the disk does not let us. The old trees are then in place again, unless it does not let us do that either: then they lie beside,
 /// and the next build brings them back.
-pub(crate) fn swap_all(places: &[&Place]) -> io::Result<()> {
-    for (at, place) in places.iter().enumerate() {
-        if let Err(error) = place.swap() {
+pub(crate) fn swap_all(places: &[&Place], also: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+    let mut also = Some(also);
+    for at in 0..=places.len() {
+        let done = match places.get(at) {
+            Some(place) => place.swap(),
+            None => also.take().map_or(Ok(()), |also| also()),
+        };
+        if let Err(error) = done {
             let undone: Vec<io::Result<()>> = places[..at]
                 .iter()
                 .rev()
@@ -464,7 +469,7 @@ fn exists(path: &Path) -> io::Result<bool> {
 }
 
 /// Whether a file has a text; line breaks may be those that Git writes on Windows.
-fn same(old: &[u8], text: &str) -> bool {
+pub(crate) fn same(old: &[u8], text: &str) -> bool {
     if old == text.as_bytes() {
         return true;
     }
@@ -515,7 +520,7 @@ mod tests {
     fn write(place: &Place, tree: &Tree) {
         place.recover().expect("recovers");
         place.stage(tree).expect("stages");
-        swap_all(&[place]).expect("swaps");
+        swap_all(&[place], || Ok(())).expect("swaps");
     }
 
     fn up_to_date(place: &Place, tree: &Tree) -> bool {
@@ -577,10 +582,26 @@ mod tests {
         write(&one, &old);
         write(&two, &old);
         one.stage(&new).expect("stages");
-        assert!(swap_all(&[&one, &two]).is_err(), "two is not staged");
+        assert!(
+            swap_all(&[&one, &two], || Ok(())).is_err(),
+            "two is not staged"
+        );
         assert!(up_to_date(&one, &old));
         assert!(up_to_date(&two, &old));
         assert_eq!(names(project.path()), ["one", "two"]);
+    }
+
+    #[test]
+    fn if_what_goes_with_them_fails_all_old_trees_are_back() {
+        let project = tempfile::tempdir().expect("a folder");
+        let place = Place::new(project.path(), "one");
+        let (old, new) = (tree(&[("a", "old")]), tree(&[("a", "new")]));
+        write(&place, &old);
+        place.stage(&new).expect("stages");
+        let also = || Err(io::Error::other("no"));
+        assert!(swap_all(&[&place], also).is_err());
+        assert!(up_to_date(&place, &old));
+        assert_eq!(names(project.path()), ["one"]);
     }
 
     #[test]

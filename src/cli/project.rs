@@ -11,6 +11,7 @@ use super::{Failure, Stop};
 use crate::compile::{self, Compilation, Input};
 use crate::diagnostic::render::Report;
 use crate::diagnostic::{Diagnostic, Diagnostics, nearest};
+use crate::gitops::codeowners::Layout;
 use crate::source::{FileId, Sources, Span, WorldError};
 
 /// The file that makes a folder a project.
@@ -114,6 +115,11 @@ impl Project {
         })
     }
 
+    /// Where the project's paths lie, in a repository in which the project is the folder `project`.
+    pub(crate) fn layout(&self, project: &str) -> Layout {
+        layout(&self.config, project)
+    }
+
     /// What comes before the path of a source, relative to the project.
     pub(crate) fn prefix(&self) -> String {
         match self.config.sources.value.as_str() {
@@ -200,6 +206,23 @@ fn place_cluster(diagnostic: &mut Diagnostic, targets: &[TargetConfig], toml: Fi
 fn canonical(path: &Path) -> Result<PathBuf, Failure> {
     path.canonicalize()
         .map_err(|error| Failure::new(format!("`{}`: {error}", path.display())))
+}
+
+/// Where the paths of a configuration lie, in a repository in which its project is the folder `project`.
+pub(crate) fn layout(config: &Config, project: &str) -> Layout {
+    let mut inputs = vec![FILE.to_owned()];
+    let manifests = config.targets.iter().flat_map(|target| &target.namespaces);
+    inputs.extend(manifests.map(|manifest| manifest.value.to_string()));
+    Layout {
+        project: project.to_owned(),
+        sources: config.sources.value.to_string(),
+        outs: config
+            .targets
+            .iter()
+            .map(|target| target.out.value.to_string())
+            .collect(),
+        inputs,
+    }
 }
 
 fn missing_folder(folder: &Setting, why: &WorldError) -> Diagnostic {

@@ -85,6 +85,7 @@ impl<'a> Cx<'a> {
                 at
             }
         };
+        self.check_manifests();
         let declared = self.declared.namespaces.iter().map(|at| at.tree);
         let mut namespaces: Vec<&'a ast::Namespace> = declared.chain(self.manifests).collect();
         for (index, (at, facts)) in clusters.into_iter().enumerate() {

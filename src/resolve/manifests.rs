@@ -1,28 +1,30 @@
 //! Manifests of namespaces to declarations.
 //!
-//! Takes: YAML as it lies in the repository of a cluster, or as `kubectl get namespaces -o yaml` prints it. Gives: a declaration of each Namespace in it,
+//! Takes: YAML as it lies in the repository of a cluster, or as `kubectl get namespaces -o yaml` prints it; JSON, also one document after the
+//! other; single objects and lists. Gives: a declaration of each Namespace in it,
 //! with its labels; what is of another kind is nobody's business here. Knows no names but these.
 
 use serde::Deserialize;
 use serde_yaml::{Mapping, Value};
 use smol_str::SmolStr;
 
-use super::errors;
+use super::project::folder_of;
+use super::{Cx, errors};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::source::{Source, Span, Spanned};
 use crate::syntax::ast::{LabelValue, Name, Namespace};
 
 /// The namespaces that a file declares, in its order.
-pub(super) fn namespaces(source: &Source, diagnostics: &mut Diagnostics) -> Vec<Namespace> {
+pub fn namespaces_of(source: &Source, diagnostics: &mut Diagnostics) -> Vec<Namespace> {
     let mut reader = Reader {
         source,
         at: 0,
         found: Vec::new(),
         faults: Vec::new(),
     };
-    for document in serde_yaml::Deserializer::from_str(&source.text) {
-        match Value::deserialize(document) {
-            Ok(value) => reader.document(&value),
+    for document in documents(&source.text) {
+        match document {
+            Ok(value) => reader.document(&value, None),
             Err(error) => {
                 let at = error.location().map_or(0, |place| place.index());
                 let line = source.text.get(at..).unwrap_or_default();
@@ -51,6 +53,19 @@ pub(super) fn namespaces(source: &Source, diagnostics: &mut Diagnostics) -> Vec<
     reader.found
 }
 
+/// Documents of YAML, of which JSON is one; but of JSON several may follow each other without a mark between them.
+fn documents(text: &str) -> Vec<Result<Value, serde_yaml::Error>> {
+    if text.trim_start().starts_with(['{', '[']) {
+        let documents = serde_json::Deserializer::from_str(text).into_iter::<Value>();
+        if let Ok(documents) = documents.collect::<Result<Vec<_>, _>>() {
+            return documents.into_iter().map(Ok).collect();
+        }
+    }
+    serde_yaml::Deserializer::from_str(text)
+        .map(Value::deserialize)
+        .collect()
+}
+
 struct Reader<'a> {
     source: &'a Source,
     /// Where the next name is looked for: objects stand in the order of the text.
@@ -60,22 +75,46 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// One object, or a list of them.
-    fn document(&mut self, value: &Value) {
-        let Value::Mapping(object) = value else {
-            return;
+    /// One object, or a list of them; `of` is the kind of the items of a typed list, which the API server does not repeat in each.
+    fn document(&mut self, value: &Value, of: Option<&'static str>) {
+        let object = match value {
+            Value::Mapping(object) => object,
+            Value::Sequence(items) => {
+                for item in items {
+                    self.document(item, of);
+                }
+                return;
+            }
+            _ => return,
         };
-        let is = |key: &str, wanted: &str| object.get(key).and_then(Value::as_str) == Some(wanted);
-        if !is("apiVersion", "v1") {
+        let text = |key: &str| object.get(key).and_then(Value::as_str);
+        let (version, kind) = match (text("apiVersion"), text("kind")) {
+            (None, None) if of.is_some() => (Some("v1"), of),
+            said => said,
+        };
+        if version != Some("v1") {
             return;
         }
-        if is("kind", "Namespace") {
-            self.namespace(object);
-        } else if is("kind", "List") || is("kind", "NamespaceList") {
-            let items = object.get("items").and_then(Value::as_sequence);
-            for item in items.into_iter().flatten() {
-                self.document(item);
-            }
+        let of = match kind {
+            Some("Namespace") => return self.namespace(object),
+            Some("List") => None,
+            Some("NamespaceList") => Some("Namespace"),
+            _ => return,
+        };
+        let rest = object
+            .get("metadata")
+            .and_then(|metadata| metadata.get("continue"))
+            .and_then(Value::as_str);
+        if let Some(rest) = rest.filter(|rest| !rest.is_empty()) {
+            let span = self.place("continue", rest);
+            self.faults.push(errors::bad_namespace_manifest(
+                "this is a part of a list only",
+                span,
+                "`metadata.continue` says that there are more namespaces",
+            ));
+        }
+        if let Some(items) = object.get("items") {
+            self.document(items, of);
         }
     }
 
@@ -148,5 +187,24 @@ impl Reader<'_> {
         let start = text.len() - text[at..].trim_start_matches([' ', '"', '\'']).len();
         self.at = start + value.len();
         Span::new(self.source.id, start, self.at)
+    }
+}
+
+impl Cx<'_> {
+    /// Refuses manifests in the folder of a team that may not declare namespaces.
+    pub(super) fn check_manifests(&mut self) {
+        for file in &self.options.namespaces {
+            let folder = folder_of(&self.sources.get(*file).path);
+            let stranger = self.teams.iter().any(|team| {
+                let inside = folder.strip_prefix(team.folder.as_str());
+                !team.all
+                    && !team.folder.is_empty()
+                    && inside.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            });
+            if stranger {
+                let span = Span::new(*file, 0, 0);
+                self.report(errors::misplaced_declaration("namespace", span));
+            }
+        }
     }
 }

@@ -41,6 +41,7 @@ use crate::source::{FileId, Sources, Span, World};
 use crate::syntax::{Parsed, ast};
 use ground::Ground;
 pub use library::standard_library;
+pub use manifests::namespaces_of;
 use project::{Declared, FileInfo, Module, Team};
 use scope::{Item, ItemId, ModuleId, Use};
 
@@ -79,7 +80,7 @@ pub fn resolve(
     let manifests: Vec<_> = options
         .namespaces
         .iter()
-        .flat_map(|file| manifests::namespaces(sources.get(*file), diagnostics))
+        .flat_map(|file| namespaces_of(sources.get(*file), diagnostics))
         .collect();
     let mut cx = Cx::new(sources, options);
     cx.manifests = &manifests;

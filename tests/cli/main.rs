@@ -5,5 +5,7 @@ mod config;
 mod fmt;
 mod formats;
 mod init;
+mod namespaces;
+mod owners;
 mod sandbox;
 mod sources;

@@ -24,7 +24,7 @@ pub fn merge(
     old: Option<&str>,
     rules: &str,
     (shown, at): (&str, Span),
-) -> Result<String, Diagnostic> {
+) -> Result<String, Box<Diagnostic>> {
     let old = old.unwrap_or_default();
     let marked = |mark: &str| -> Vec<usize> {
         let lines = old.split_inclusive('\n').scan(0, |start, line| {
@@ -39,15 +39,17 @@ pub fn merge(
     };
     let (begins, ends) = (marked(BEGIN), marked(END));
     let damaged = |what: &str| {
-        Diagnostic::error(
-            "codeowners-damaged-block",
-            format!("the block of `{shown}` is damaged: {what}"),
+        Box::new(
+            Diagnostic::error(
+                "codeowners-damaged-block",
+                format!("the block of `{shown}` is damaged: {what}"),
+            )
+            .at(at, "writes that file")
+            .because("what is ours in it and what is yours cannot be told apart")
+            .help(format!(
+                "restore the lines `{BEGIN}` and `{END}`, or delete both and all between them"
+            )),
         )
-        .at(at, "writes that file")
-        .because("what is ours in it and what is yours cannot be told apart")
-        .help(format!(
-            "restore the lines `{BEGIN}` and `{END}`, or delete both and all between them"
-        ))
     };
     let (before, after) = match (&begins[..], &ends[..]) {
         ([], []) => (old, ""),
@@ -65,26 +67,30 @@ pub fn merge(
         .map(str::trim)
         .find(|line| !line.is_empty() && !line.starts_with('#'));
     if let Some(line) = follows {
-        return Err(Diagnostic::error(
-            "codeowners-not-last",
-            format!("`{shown}` has rules behind the block that is written"),
-        )
-        .at(at, "writes that file")
-        .because(format!("`{line}` could take back what the block says"))
-        .help(format!("move it above the line `{BEGIN}`")));
+        return Err(Box::new(
+            Diagnostic::error(
+                "codeowners-not-last",
+                format!("`{shown}` has rules behind the block that is written"),
+            )
+            .at(at, "writes that file")
+            .because(format!("`{line}` could take back what the block says"))
+            .help(format!("move it above the line `{BEGIN}`")),
+        ));
     }
     if forge == Forge::Gitlab
         && let Some(taken) = gitlab::Rules::read(before)
             .sections()
             .find(|name| name.to_lowercase().starts_with(SECTION))
     {
-        return Err(Diagnostic::error(
-            "codeowners-section-taken",
-            format!("`{shown}` has a section `{taken}` of its own"),
-        )
-        .at(at, "writes that file")
-        .because("GitLab would make it one with a section that is written")
-        .help("give it another name"));
+        return Err(Box::new(
+            Diagnostic::error(
+                "codeowners-section-taken",
+                format!("`{shown}` has a section `{taken}` of its own"),
+            )
+            .at(at, "writes that file")
+            .because("GitLab would make it one with a section that is written")
+            .help("give it another name"),
+        ));
     }
     let mut text = before.to_owned();
     if !text.is_empty() && begins.is_empty() {
@@ -96,13 +102,15 @@ pub fn merge(
     text.push_str(&format!("{BEGIN}\n{rules}{END}\n"));
     text.push_str(after);
     if forge == Forge::Github && text.len() >= github::TOO_LARGE {
-        return Err(Diagnostic::error(
-            "codeowners-too-large",
-            format!("`{shown}` would have {} bytes", text.len()),
-        )
-        .at(at, "writes that file")
-        .because("GitHub does not read a CODEOWNERS of 3 MB or more, and then asks nobody")
-        .help("give folders to fewer, larger teams"));
+        return Err(Box::new(
+            Diagnostic::error(
+                "codeowners-too-large",
+                format!("`{shown}` would have {} bytes", text.len()),
+            )
+            .at(at, "writes that file")
+            .because("GitHub does not read a CODEOWNERS of 3 MB or more, and then asks nobody")
+            .help("give folders to fewer, larger teams"),
+        ));
     }
     Ok(text)
 }
