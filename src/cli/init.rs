@@ -85,7 +85,9 @@ struct Scaffold {
 #[derive(Serialize)]
 struct Declared {
     name: String,
-    /// The values as they are written: bare where they are one word.
+    /// The name in quotes; the layout takes off those that need not be.
+    written: String,
+    /// Keys in quotes, and values bare where they are one word, since there quotes are the writer's choice.
     labels: Vec<(String, String)>,
 }
 
@@ -125,7 +127,7 @@ impl Scaffold {
                 "first-team".to_owned()
             },
             namespaces,
-            namespace,
+            namespace: quoted(&namespace),
         })
     }
 
@@ -164,10 +166,15 @@ impl Declared {
         name: &str,
         labels: impl IntoIterator<Item = (&'a SmolStr, &'a SmolStr)>,
     ) -> Declared {
-        let bare =
-            |value: &str| value.starts_with(|c: char| c.is_ascii_alphanumeric()) && value != "same";
+        let inner = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        let bare = |value: &str| {
+            value.starts_with(|c: char| c.is_ascii_alphanumeric())
+                && value.chars().all(inner)
+                && value != "same"
+        };
         Declared {
             name: name.to_owned(),
+            written: quoted(name),
             labels: labels
                 .into_iter()
                 .filter(|(key, _)| *key != METADATA_NAME)
@@ -175,9 +182,9 @@ impl Declared {
                     let value = if bare(value) {
                         value.to_string()
                     } else {
-                        format!("\"{value}\"")
+                        quoted(value)
                     };
-                    (key.to_string(), value)
+                    (quoted(key), value)
                 })
                 .collect(),
         }
@@ -264,6 +271,11 @@ fn first(namespaces: &[Declared]) -> &str {
         .or_else(|| names().find(|name| *name == "default"))
         .or_else(|| names().next())
         .unwrap_or("default")
+}
+
+/// A string of the language.
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 /// In the one layout.

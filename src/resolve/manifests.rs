@@ -61,9 +61,17 @@ fn documents(text: &str) -> Vec<Result<Value, serde_yaml::Error>> {
             return documents.into_iter().map(Ok).collect();
         }
     }
-    serde_yaml::Deserializer::from_str(text)
-        .map(Value::deserialize)
-        .collect()
+    let mut all = Vec::new();
+    for document in serde_yaml::Deserializer::from_str(text) {
+        let document = Value::deserialize(document);
+        // After a fault the reader would give it again and again.
+        let broken = document.is_err();
+        all.push(document);
+        if broken {
+            break;
+        }
+    }
+    all
 }
 
 struct Reader<'a> {

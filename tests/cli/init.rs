@@ -182,7 +182,7 @@ fn namespaces_that_cannot_be_used_write_nothing() {
         ),
         (
             "apiVersion: v1\nkind: Namespace\nmetadata: {name: a}\n---\napiVersion: v1\nkind: Namespace\nmetadata: {name: a}\n",
-            "two namespaces",
+            "namespace `a` is declared twice",
         ),
     ] {
         let sandbox = Sandbox::empty();
