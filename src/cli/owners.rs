@@ -150,7 +150,8 @@ fn in_repository(path: &Path, repository: &Repository) -> Result<String, Stop> {
         .map(|part| part.as_os_str().to_string_lossy())
         .collect();
     let inner = parts.join("/");
-    if inner.is_empty() || plain.is_dir() {
+    let written = path.to_string_lossy();
+    if inner.is_empty() || written.ends_with('/') || plain.is_dir() {
         Ok(format!("{inner}/"))
     } else {
         Ok(inner)
