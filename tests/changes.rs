@@ -9,7 +9,7 @@ use vauban::gitops::changes::{Reason, concerned};
 use vauban::model::Program;
 
 const GROUND: &str = "
-cluster prod { namespaces closed }
+cluster prod { ipv4 none ipv6 none namespaces closed }
 tier first
 tier app { otherwise deny }
 team platform { owners @acme/platform grants all }
@@ -190,7 +190,7 @@ fn same_is_the_namespace_of_the_subject() {
     assert_eq!(peers("pods in namespaces{team=same}"), ["books", "shop"]);
     assert_eq!(peers("pods in namespaces{env=dev}"), ["books"]);
     assert_eq!(peers("pods in *"), ["books", "root", "shop"]);
-    assert_eq!(peers("outside"), [""; 0]);
+    assert_eq!(peers("203.0.113.0/24"), [""; 0]);
 }
 
 #[test]

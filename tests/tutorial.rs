@@ -2,7 +2,8 @@
 //!
 //! `tests/book.rs` compares what every command prints with what is shown, on the target that the book shows. Here the same commands
 //! run once for each backend: a command that the book shows to succeed or to fail must do so on each of them, and what it says of
-//! the sources must be the same. What differs, since it speaks of manifests, is named in [`SPEAKS_OF_MANIFESTS`]; nothing is left out.
+//! the sources must be the same. What differs, since it speaks of manifests, is named in [`SPEAKS_OF_MANIFESTS`]; the one refusal that
+//! the book shows is none where the backend can say it ([`SAID_BY`]). Nothing is left out.
 
 #![cfg(unix)]
 #![allow(clippy::panic, reason = "a test fails by panicking")]
@@ -14,6 +15,9 @@ const BACKENDS: [&str; 3] = ["calico", "kubernetes", "cilium"];
 
 /// Commands whose output is about the manifests or the target itself, by a part of them.
 const SPEAKS_OF_MANIFESTS: [&str; 4] = ["vauban build", "deploy/", "vauban dump", "vauban.toml"];
+
+/// A diagnostic that the tutorial shows, and the backend on which the same line is fine.
+const SAID_BY: (&str, &str) = ("error[no-dns-names]", "cilium");
 
 /// What a command came to.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -115,8 +119,11 @@ fn run(commands: &[String]) -> Vec<Ran> {
 fn on(backend: &str, commands: &[String]) -> Vec<String> {
     let commands: Vec<String> = commands
         .iter()
-        .map(|command| {
-            command.replace("vauban init ", &format!("vauban init --backend {backend} "))
+        .map(|command| match command.strip_prefix("vauban init ") {
+            Some(rest) if !rest.contains("--backend") => {
+                format!("vauban init --backend {backend} {rest}")
+            }
+            _ => command.clone(),
         })
         .collect();
     assert!(
@@ -144,11 +151,14 @@ fn the_first_steps_are_the_same_on_each_target() {
     for backend in BACKENDS {
         let ran = run(&on(backend, &commands));
         for (ran, shown) in ran.iter().zip(&shown) {
+            let said = shown.printed.contains(SAID_BY.0) && backend == SAID_BY.1;
+            let expected = if said { "0" } else { &shown.code };
             assert_eq!(
-                ran.code, shown.code,
+                ran.code, expected,
                 "{backend}: {}\n{}",
                 ran.command, ran.printed
             );
+            assert_ne!(ran.code, "2", "{backend}: {}\n{}", ran.command, ran.printed);
             let differs = SPEAKS_OF_MANIFESTS
                 .iter()
                 .any(|part| ran.command.contains(part));
