@@ -4,15 +4,18 @@
 
 mod cases;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::Path;
 
-use cases::{Aim, Case, shown};
+use cases::shown;
+use time::macros::date;
 use vauban::backend::support::{Row, Says, TABLE, versions};
-use vauban::compile::Compilation;
+use vauban::backend::{LogPolicy, Spec};
+use vauban::compile::{self, Compilation, Input, TargetInput};
 use vauban::diagnostic::{Severity, registry};
 use vauban::model::Target;
+use vauban::source::MemoryWorld;
 
 const PAGE: &str = "book/src/reference/targets.md";
 const BEGIN: &str =
@@ -34,8 +37,11 @@ fn minors(row: &Row, target: Target) -> BTreeSet<u16> {
     minors
 }
 
-/// A small project around the example of a row, in a cluster that states some facts.
-fn compile(row: &Row, target: Target, minor: u16, facts: &[&str]) -> Compilation {
+/// A target in a minor version.
+type Version = (Target, u16);
+
+/// A small project around the example of a row, in a cluster that states some facts, compiled for several targets.
+fn compile(row: &Row, facts: &[&str], targets: &[Version]) -> Compilation {
     let declares = ["policy ", "staged ", "default "]
         .iter()
         .any(|word| row.example.starts_with(word));
@@ -46,10 +52,8 @@ fn compile(row: &Row, target: Target, minor: u16, facts: &[&str]) -> Compilation
             row.example
         ),
     };
-    let (major, _) = versions(target);
     let text = format!(
-        "//# target: {} {major}.{minor}\n\
-         cluster one {{\n{}\nservice dns = std.dns.coredns\n}}\n\
+        "cluster one {{\n{}\nservice dns = std.dns.coredns\n}}\n\
          tier first\n\
          tier app {{ otherwise deny }}\n\
          tier logged {{ otherwise deny and log }}\n\
@@ -58,14 +62,36 @@ fn compile(row: &Row, target: Target, minor: u16, facts: &[&str]) -> Compilation
          namespace blue {{ team=books }}\n\
          service catalog = tcp 8080 on pods{{app=catalog}} in blue\n\
          {example}\n",
-        target.word(),
         facts.join("\n"),
     );
-    Case::read(&text).compile(Aim::default())
+    let target = |(backend, minor): &Version| TargetInput {
+        spec: Spec {
+            name: name(*backend, *minor).into(),
+            backend: *backend,
+            version: (versions(*backend).0, *minor),
+            log: LogPolicy::Refuse,
+        },
+        cluster: None,
+        without: Vec::new(),
+        namespaces: Vec::new(),
+    };
+    compile::compile(&Input {
+        world: &MemoryWorld {
+            files: [(String::from("main.vau"), text)].into(),
+        },
+        project: "case".into(),
+        today: date!(2026 - 11 - 24),
+        targets: targets.iter().map(target).collect(),
+        lints: BTreeMap::new(),
+    })
+}
+
+fn name(target: Target, minor: u16) -> String {
+    format!("{}-{}.{minor}", target.word(), versions(target).0)
 }
 
 /// The same facts with IPv6 ranges instead of `ipv6 none`, if that is among them.
-fn with_ranges<'a>(facts: &[&'a str]) -> Option<Vec<&'a str>> {
+fn with_ranges(facts: &[&'static str]) -> Option<Vec<&'static str>> {
     if !facts.contains(&"ipv6 none") {
         return None;
     }
@@ -81,12 +107,49 @@ fn with_ranges<'a>(facts: &[&'a str]) -> Option<Vec<&'a str>> {
     Some(others.chain(both).collect())
 }
 
-fn errors(compilation: &Compilation) -> BTreeSet<&'static str> {
+/// The errors of a target, and those of all.
+fn errors(compilation: &Compilation, target: &str) -> BTreeSet<&'static str> {
     let all = compilation.diagnostics.iter();
     all.filter(|diagnostic| diagnostic.severity == Severity::Error)
+        .filter(|diagnostic| diagnostic.target.as_deref().is_none_or(|of| of == target))
         .map(|diagnostic| diagnostic.name)
         .collect()
 }
+
+/// What is asked of a row: the facts, and the only error that is expected, if one is; with the targets for which it is.
+fn questions(row: &Row, all: &[&'static str]) -> BTreeMap<Question, Vec<Version>> {
+    let mut questions: BTreeMap<Question, Vec<Version>> = BTreeMap::new();
+    for target in Target::ALL {
+        for minor in minors(row, target) {
+            let mut ask = |facts: Vec<&'static str>, error: Option<&'static str>| {
+                questions
+                    .entry((facts, error))
+                    .or_default()
+                    .push((target, minor));
+            };
+            match row.says(target, minor) {
+                Says::Exact => ask(Vec::new(), None),
+                // A refusal is one whatever the facts.
+                Says::Refused(name) => ask(all.to_vec(), Some(name)),
+                // With the facts it is said, and each of them is needed.
+                Says::Needs(facts) => {
+                    ask(facts.to_vec(), None);
+                    if let Some(ranges) = with_ranges(facts) {
+                        ask(ranges, None);
+                    }
+                    for left_out in 0..facts.len() {
+                        let mut some = facts.to_vec();
+                        some.remove(left_out);
+                        ask(some, Some("missing-fact"));
+                    }
+                }
+            }
+        }
+    }
+    questions
+}
+
+type Question = (Vec<&'static str>, Option<&'static str>);
 
 #[test]
 fn every_example_is_taken_or_refused_as_the_table_says() {
@@ -104,44 +167,21 @@ fn every_example_is_taken_or_refused_as_the_table_says() {
     let mut wrong = String::new();
     let mut asked = 0;
     for row in rows() {
-        for target in Target::ALL {
-            for minor in minors(row, target) {
-                let mut expect = |facts: &[&str], expected: &[&'static str]| {
-                    asked += 1;
-                    let compilation = compile(row, target, minor, facts);
-                    if errors(&compilation) != expected.iter().copied().collect() {
-                        let said = shown(&compilation.sources, &compilation.diagnostics);
-                        writeln!(
-                            wrong,
-                            "{:?} on {} .{minor}, {facts:?}: {expected:?} is expected\n{said}",
-                            row.construct,
-                            target.word()
-                        )
-                        .expect("a string can be written");
-                    } else if expected.is_empty() {
-                        assert!(
-                            !compilation.targets[0].objects.is_empty(),
-                            "{:?}: nothing is emitted",
-                            row.construct
-                        );
-                    }
-                };
-                match row.says(target, minor) {
-                    Says::Exact => expect(&[], &[]),
-                    // A refusal is one whatever the facts.
-                    Says::Refused(name) => expect(&all, &[name]),
-                    // With the facts it is said, and each of them is needed.
-                    Says::Needs(facts) => {
-                        expect(facts, &[]);
-                        if let Some(ranges) = with_ranges(facts) {
-                            expect(&ranges, &[]);
-                        }
-                        for left_out in 0..facts.len() {
-                            let mut some = facts.to_vec();
-                            some.remove(left_out);
-                            expect(&some, &["missing-fact"]);
-                        }
-                    }
+        for ((facts, error), targets) in questions(row, &all) {
+            let compilation = compile(row, &facts, &targets);
+            for (at, (target, minor)) in targets.iter().enumerate() {
+                asked += 1;
+                let target = name(*target, *minor);
+                let found = errors(&compilation, &target);
+                let empty = error.is_none() && compilation.targets[at].objects.is_empty();
+                if found != error.into_iter().collect() || empty {
+                    let said = shown(&compilation.sources, &compilation.diagnostics);
+                    let construct = row.construct;
+                    writeln!(
+                        wrong,
+                        "{construct:?} on {target}, {facts:?}: {error:?} is expected\n{said}"
+                    )
+                    .expect("a string can be written");
                 }
             }
         }
