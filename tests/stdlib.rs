@@ -538,6 +538,7 @@ an error where it is used, not before.
         }
         page.push('\n');
     }
+    let mut page = page.replace("\n\n\n", "\n\n");
     page.truncate(page.trim_end().len());
     page.push('\n');
     page
