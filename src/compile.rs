@@ -12,12 +12,13 @@ use smol_str::SmolStr;
 use time::Date;
 
 use crate::backend::{self, Object, Spec};
-use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
+use crate::check::{self, Excuses};
+use crate::diagnostic::{Diagnostic, Diagnostics, Severity, lints};
 use crate::model::{Program, Target};
 use crate::resolve::Options;
 use crate::source::{FileId, Sources, Span, World};
 use crate::syntax::Parsed;
-use crate::{check, meaning, resolve, syntax};
+use crate::{meaning, resolve, syntax};
 
 /// How many dates on which something expires are looked ahead to, nearest first. What lies behind them is checked when they are past.
 const EPOCHS: usize = 32;
@@ -32,7 +33,7 @@ pub struct Input<'w> {
     pub today: Date,
     /// The targets that are asked for. With none, the program is resolved and checked for no cluster in particular.
     pub targets: Vec<TargetInput>,
-    /// The levels of lints that are not to be warnings.
+    /// The levels of lints, where the project says them.
     pub lints: BTreeMap<SmolStr, Level>,
 }
 
@@ -54,7 +55,7 @@ pub struct TargetInput {
 pub enum Level {
     /// It is not reported.
     Allow,
-    /// It is a warning, as without a level.
+    /// It is a warning, as most are without a level.
     Warn,
     /// It is an error.
     Deny,
@@ -102,6 +103,11 @@ pub fn compile(input: &Input<'_>) -> Compilation {
     let parsed = parse(&sources, &mut diagnostics);
     let manifests = manifests(input, &mut sources, &mut diagnostics);
     let programs = programs(input, &sources, &parsed, &manifests, &mut diagnostics);
+    let mut excuses = Excuses::default();
+    for program in programs.values().flatten() {
+        excuses.learn(program);
+    }
+    excuses.apply(&mut diagnostics);
     levels(&input.lints, &mut diagnostics);
     let mut targets: Vec<Compiled> = input
         .targets
@@ -114,6 +120,10 @@ pub fn compile(input: &Input<'_>) -> Compilation {
         .collect();
     if !diagnostics.has_errors() {
         diagnostics.extend(emit_all(&mut targets));
+        excuses.apply(&mut diagnostics);
+        if !diagnostics.has_errors() {
+            diagnostics.extend(excuses.useless(&diagnostics));
+        }
         levels(&input.lints, &mut diagnostics);
     }
     if diagnostics.has_errors() {
@@ -274,6 +284,15 @@ fn emit_all(targets: &mut [Compiled]) -> Diagnostics {
             };
             target.objects = emit(program, &target.spec, &mut diagnostics);
             collisions(&target.objects, &target.spec, &mut diagnostics);
+            check::on_target(
+                program,
+                &check::Aim {
+                    name: &target.spec.name,
+                    target: target.spec.backend,
+                    version: target.spec.version,
+                },
+                &mut diagnostics,
+            );
             if !diagnostics.has_errors() {
                 look_ahead(program, &target.spec, &mut diagnostics);
             }
@@ -364,22 +383,21 @@ fn collisions(objects: &[Object], spec: &Spec, diagnostics: &mut Diagnostics) {
 }
 
 /// Lints as the project wants them.
-fn levels(lints: &BTreeMap<SmolStr, Level>, diagnostics: &mut Diagnostics) {
-    if lints.is_empty() {
+fn levels(wanted: &BTreeMap<SmolStr, Level>, diagnostics: &mut Diagnostics) {
+    if wanted.is_empty() {
         return;
     }
     diagnostics.revise(|mut diagnostic| {
-        if diagnostic.severity != Severity::Warning {
+        if diagnostic.severity == Severity::Error || lints::find(diagnostic.name).is_none() {
             return Some(diagnostic);
         }
-        match lints.get(diagnostic.name) {
-            Some(Level::Allow) => None,
-            Some(Level::Deny) => {
-                diagnostic.severity = Severity::Error;
-                Some(diagnostic)
-            }
-            Some(Level::Warn) | None => Some(diagnostic),
+        match wanted.get(diagnostic.name) {
+            Some(Level::Allow) => return None,
+            Some(Level::Deny) => diagnostic.severity = Severity::Error,
+            Some(Level::Warn) => diagnostic.severity = Severity::Warning,
+            None => {}
         }
+        Some(diagnostic)
     });
 }
 

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use cases::{Aim, Case, found, shown};
-use vauban::diagnostic::registry;
+use vauban::diagnostic::{lints, registry};
 
 fn rust_files(folder: &Path, out: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).expect("a folder") {
@@ -160,6 +160,34 @@ fn the_registry_is_sorted() {
             .windows(2)
             .all(|two| two[0].name < two[1].name)
     );
+}
+
+#[test]
+fn the_lints_are_those_whose_pages_show_a_warning_or_a_note() {
+    assert!(lints::ALL.windows(2).all(|two| two[0].name < two[1].name));
+    let overview = include_str!("../book/src/reference/lints.md");
+    for lint in lints::ALL {
+        let name = lint.name;
+        let entry = registry::find(name).expect("a lint is registered");
+        let example = blocks(entry.page).into_iter().find_map(|(info, _)| {
+            ["warning", "note"]
+                .into_iter()
+                .find(|severity| info.starts_with(&format!("vauban,{severity}={name}")))
+        });
+        let severity = example.unwrap_or_else(|| panic!("{name}: its page shows it"));
+        let row = format!("\n| [{name}](../errors/{name}.md) | {severity} | ");
+        assert!(overview.contains(&row), "{name}: its row in the list");
+    }
+    let rows = overview.lines().filter(|line| line.starts_with("| ["));
+    assert_eq!(rows.count(), lints::ALL.len());
+    for entry in registry::ALL {
+        let warns = entry.page.contains("```vauban,warning=");
+        assert!(
+            !warns || entry.is_lint(),
+            "{}: a warning is a lint",
+            entry.name
+        );
+    }
 }
 
 #[test]

@@ -12,7 +12,7 @@ use toml::de::{DeTable, DeValue};
 
 use crate::backend::{LogPolicy, Spec, support};
 use crate::compile::{Level, TargetInput};
-use crate::diagnostic::{Diagnostic, Diagnostics, nearest, registry};
+use crate::diagnostic::{Diagnostic, Diagnostics, lints, nearest};
 use crate::gitops::codeowners::Forge;
 use crate::model::Target;
 use crate::source::{FileId, Span};
@@ -393,12 +393,8 @@ impl Reader<'_> {
         };
         for (key, value) in table {
             let name: &str = key.get_ref();
-            if !registry::find(name).is_some_and(registry::Entry::is_lint) {
-                let known = registry::ALL
-                    .iter()
-                    .filter(|entry| entry.is_lint())
-                    .map(|entry| entry.name);
-                let near = nearest(name, known);
+            if lints::find(name).is_none() {
+                let near = lints::nearest(name);
                 let span = self.span(&key.span());
                 self.diagnostics.push(did_you_mean(
                     Diagnostic::error("unknown-lint", format!("there is no lint `{name}`"))

@@ -4,6 +4,7 @@
 //! in a sink ([`Diagnostics`]) so that one run reports every error of every file. Rendering lives in the
 //! sub-modules; no pass above knows how a diagnostic looks.
 
+pub mod lints;
 mod nearest;
 pub mod registry;
 pub mod render;

@@ -13,11 +13,9 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Whether it is a lint: a warning whose level a project can set. Its page says so with its example.
+    /// Whether it is a lint: a diagnostic whose level a project can set.
     pub fn is_lint(&self) -> bool {
-        self.page
-            .lines()
-            .any(|line| line.starts_with("```vauban,warning="))
+        super::lints::find(self.name).is_some()
     }
 
     /// The first paragraph of the page, on one line: what is wrong and why it matters.
@@ -47,6 +45,7 @@ pub static ALL: &[Entry] = entries![
     "address-inside-cluster"
     "address-partly-inside-cluster"
     "addresses-open-pods"
+    "allow-denied-above"
     "apiserver-not-deniable"
     "bad-address"
     "bad-date"
@@ -87,6 +86,7 @@ pub static ALL: &[Entry] = entries![
     "duplicate-name"
     "duplicate-object"
     "duplicate-target"
+    "egress-without-dns"
     "empty-block"
     "empty-endpoint"
     "empty-port-range"
@@ -98,16 +98,20 @@ pub static ALL: &[Entry] = entries![
     "for-in-profile"
     "foreign-name"
     "foreign-name-outside-grant"
+    "half-open-flow"
     "host-bits"
     "icmp-type-255"
+    "ignored-by-target"
     "label-key-too-long"
     "label-not-in-identity"
     "linked-output"
+    "lints-left-out"
     "list-too-long"
     "log-only-block"
     "lowering-not-exact"
     "lowering-too-large"
     "many-expiries"
+    "meets-through-nodes"
     "misplaced-declaration"
     "misplaced-same"
     "missing-block"
@@ -151,9 +155,11 @@ pub static ALL: &[Entry] = entries![
     "path-leaves-project"
     "pods-without-namespace"
     "policies-disagree"
+    "policy-selects-nothing"
     "protocol-zero"
     "raw-not-granted"
     "redeclared-name"
+    "redundant-deny-all"
     "rejected-object"
     "reserved-label-key"
     "reserved-name"
@@ -194,6 +200,7 @@ pub static ALL: &[Entry] = entries![
     "unknown-setting"
     "unknown-tier"
     "unknown-word"
+    "unlabelled-pods-allowed"
     "unlisted-file"
     "unopened-brace"
     "unreadable-raw"
@@ -202,6 +209,7 @@ pub static ALL: &[Entry] = entries![
     "unterminated-string"
     "until-on-deny"
     "unused-name"
+    "useless-excuse"
     "useless-use"
     "wrong-argument"
     "wrong-kind"

@@ -45,13 +45,22 @@ pub struct Decision {
 
 /// Decides a flow.
 pub fn decide(program: &Program, flow: &Flow) -> Decision {
+    decide_among(program, flow, |tier| ordered(program, tier))
+}
+
+/// Decides a flow; `policies` gives those of a tier, in order, that can select its subject.
+pub(super) fn decide_among(
+    program: &Program,
+    flow: &Flow,
+    policies: impl Fn(TierId) -> Vec<PolicyId>,
+) -> Decision {
     let mut passed = Vec::new();
     let mut logged = Vec::new();
     for (tier, ends) in program.tiers.iter().enumerate() {
         let tier = TierId(tier as u32);
         let mut selecting = false;
         let mut pass = false;
-        for id in ordered(program, tier) {
+        for id in policies(tier) {
             let policy = program.policy(id);
             let Some(block) = policy.block(flow.direction) else {
                 continue;

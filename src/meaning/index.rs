@@ -9,10 +9,10 @@ use rustc_hash::FxHashMap;
 use smol_str::SmolStr;
 use time::Date;
 
-use super::decide::ordered;
+use super::decide::{Decision, decide_among, ordered};
 use crate::model::{Namespace, PolicyId, Program, Rule, TierId};
 use crate::space::diagram::ABSENT;
-use crate::space::{Direction, Namespaces, ValueSet};
+use crate::space::{Direction, Flow, Namespaces, ValueSet};
 
 /// The namespaces that a subject can be in, cut so that all pods of one part are alike to every selector of namespaces.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -184,6 +184,27 @@ impl<'p> Index<'p> {
             Partition::Undeclared(at) => Some(&self.program.undeclared[at]),
             Partition::Other => None,
         }
+    }
+
+    /// The partition of a namespace, by name.
+    pub fn partition(&self, namespace: &SmolStr) -> Partition {
+        let program = self.program;
+        let declared = program
+            .namespaces
+            .binary_search_by(|known| known.name.cmp(namespace));
+        match (declared, program.undeclared.binary_search(namespace)) {
+            (Ok(at), _) => Partition::Declared(at),
+            (Err(_), Ok(at)) => Partition::Undeclared(at),
+            (Err(_), Err(_)) => Partition::Other,
+        }
+    }
+
+    /// Decides a flow as [`decide`](super::decide) does, in the time that the policies of its subject's namespace take.
+    pub fn decide(&self, flow: &Flow) -> Decision {
+        let partition = self.partition(&flow.subject.namespace);
+        decide_among(self.program, flow, |tier| {
+            self.policies(tier, partition, flow.direction)
+        })
     }
 
     /// Whether a set of namespaces, without relations, has any of a partition.

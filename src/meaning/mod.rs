@@ -6,6 +6,7 @@
 mod agreement;
 mod check;
 mod decide;
+mod half_open;
 mod idle;
 mod index;
 mod oracle;
@@ -17,6 +18,7 @@ pub use decide::{
     By, Decision, Verdict, decide, in_box, in_endpoints, in_ports, matches, matches_clause,
     ordered, selects,
 };
-pub use idle::{Idle, MOST_RULES, Taker, idle};
+pub use half_open::{HalfOpen, HalfOpens, half_open, mirrored};
+pub use idle::{DeniedAbove, Idle, MOST_RULES, Part, Survey, Taker, Unlabelled, Why, survey};
 pub use index::{Index, Partition, partitions};
 pub use oracle::{Oracle, Set, TooLarge};

@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use smol_str::SmolStr;
 
 use super::agreement::{Before, Scope, disagreements};
 use super::{
-    By, Index, Oracle, Partition, Verdict, decide, idle, in_box, matches, partitions, selects,
+    By, Index, Oracle, Partition, Verdict, Why, decide, half_open, in_box, matches, matches_clause,
+    mirrored, partitions, selects, survey,
 };
 use crate::model::{
     Action, Block, Clause, Cluster, DefaultPolicy, Namespace, Otherwise, Policy, PolicyId, Program,
@@ -670,7 +672,7 @@ fn idle_rules_can_be_taken_away() {
             .flatten()
             .map(|block| block.rules.len())
             .sum::<usize>();
-        let found = idle(&program);
+        let found = survey(&program).idle;
         needed += all.saturating_sub(found.len());
         for one in found {
             assert!(!one.takers.is_empty());
@@ -679,7 +681,7 @@ fn idle_rules_can_be_taken_away() {
             for _ in 0..150 {
                 let flow = dice.flow(&program, one.rule.direction);
                 let decision = decide(&program, &flow);
-                if one.never_decides {
+                if one.why == Why::NeverDecides {
                     never += 1;
                     assert_ne!(decision.by, By::Rule(one.rule), "seed {seed}: {flow}");
                     assert!(!decision.passed.contains(&one.rule), "seed {seed}: {flow}");
@@ -698,4 +700,123 @@ fn idle_rules_can_be_taken_away() {
         never > 1000 && nothing > 1000 && needed > 100,
         "{never} {nothing} {needed}"
     );
+}
+
+/// The tier of a rule; that of `default` comes after all others.
+fn tier_of(program: &Program, rule: RuleRef) -> usize {
+    match rule.site {
+        RuleSite::Policy(id) => program.policy(id).tier.0 as usize,
+        RuleSite::Default => program.tiers.len(),
+    }
+}
+
+#[test]
+fn parts_that_are_denied_above_never_get_through() {
+    let (mut reported, mut matched) = (0, 0);
+    for seed in 1..=rounds(200) {
+        let mut dice = Dice(seed.wrapping_mul(0x1357_9bdf_0246_8ace));
+        let (_, program) = dice.program();
+        for found in survey(&program).denied_above {
+            reported += 1;
+            let part = |flow: &Flow| matches_clause(&found.part.clause, flow);
+            let site = found.rule.site;
+            let subject = match site {
+                RuleSite::Policy(id) => &program.policy(id).subject,
+                RuleSite::Default => &program.default.as_ref().expect("a default").subject,
+            };
+            let flows = (0..150).map(|_| dice.flow(&program, found.rule.direction));
+            let flows: Vec<Flow> = flows.chain([found.flow.clone()]).collect();
+            assert!(part(&found.flow) && selects(subject, &found.flow.subject));
+            for flow in flows
+                .iter()
+                .filter(|flow| part(flow) && selects(subject, &flow.subject))
+            {
+                matched += 1;
+                let decision = decide(&program, flow);
+                assert_eq!(decision.verdict, Verdict::Deny, "seed {seed}: {flow}");
+                let above = match decision.by {
+                    By::Rule(rule) => tier_of(&program, rule),
+                    By::Otherwise(tier) => tier.0 as usize,
+                    By::DefaultEnd | By::Open => usize::MAX,
+                };
+                assert!(above < tier_of(&program, found.rule), "seed {seed}: {flow}");
+            }
+        }
+    }
+    assert!(reported > 5 && matched > 20, "{reported} {matched}");
+}
+
+#[test]
+fn pods_without_a_label_are_let_in_by_the_rule_that_is_named() {
+    let mut reported = 0;
+    for seed in 1..=rounds(60) {
+        let mut dice = Dice(seed.wrapping_mul(0x2468_ace0_1357_9bdf));
+        let (_, program) = dice.program();
+        for found in survey(&program).unlabelled {
+            reported += 1;
+            let decision = decide(&program, &found.flow);
+            assert_eq!(decision.verdict, Verdict::Allow, "seed {seed}");
+            assert_eq!(decision.by, By::Rule(found.rule), "seed {seed}");
+            let End::Pod(peer) = &found.flow.peer else {
+                panic!("seed {seed}: a pod lacks the label");
+            };
+            assert!(!peer.labels.contains_key(&found.key), "seed {seed}");
+        }
+    }
+    assert!(reported > 20, "{reported}");
+}
+
+#[test]
+fn half_open_flows_are_allowed_at_one_end_and_denied_at_the_other() {
+    let (mut reported, mut matched) = (0, 0);
+    for seed in 1..=rounds(150) {
+        let mut dice = Dice(seed.wrapping_mul(0x0bad_cafe_1234_5679));
+        let (_, program) = dice.program();
+        let index = Arc::new(Index::new(&program));
+        let opens = half_open(&index);
+        assert_eq!(opens.left_out, 0, "seed {seed}: small enough");
+        for found in opens.found {
+            reported += 1;
+            let rule = program.rule(found.rule);
+            let other = mirrored(&found.flow).expect("the other end is a pod");
+            assert!(matches(rule, &found.flow), "seed {seed}");
+            assert_eq!(decide(&program, &found.flow).verdict, Verdict::Allow);
+            let there = decide(&program, &other);
+            assert_eq!((there.verdict, there.by), (Verdict::Deny, found.by));
+            // No other flow of the rule gets through to that end, from any declared namespace.
+            for _ in 0..300 {
+                let mut flow = dice.flow(&program, found.rule.direction);
+                flow.subject.namespace = found.flow.subject.namespace.clone();
+                flow.subject.namespace_labels = found.flow.subject.namespace_labels.clone();
+                if let End::Pod(peer) = &mut flow.peer {
+                    peer.namespace = other.subject.namespace.clone();
+                    peer.namespace_labels = other.subject.namespace_labels.clone();
+                }
+                let Some(other) = mirrored(&flow) else {
+                    continue;
+                };
+                let as_peer = FlowBox {
+                    subject: Pods::any(),
+                    peers: EndpointSet::of_pods([found.peers.clone()]),
+                    ports: PortSet::all(),
+                };
+                let own = match found.rule.site {
+                    RuleSite::Policy(id) => selects(&program.policy(id).subject, &flow.subject),
+                    RuleSite::Default => false,
+                };
+                // A clause for each end: of a rule with one clause its ports are those of the end.
+                let is_asked = own
+                    && rule.clauses.len() == 1
+                    && matches(rule, &flow)
+                    && in_box(&as_peer, &flow)
+                    && decide(&program, &flow).verdict == Verdict::Allow;
+                if is_asked {
+                    matched += 1;
+                    let verdict = decide(&program, &other).verdict;
+                    assert_eq!(verdict, Verdict::Deny, "seed {seed}: {flow}");
+                }
+            }
+        }
+    }
+    assert!(reported > 20 && matched > 50, "{reported} {matched}");
 }

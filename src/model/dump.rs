@@ -208,8 +208,8 @@ fn body(out: &mut Printer, subject: &[Pods], ingress: &Option<Block>, egress: &O
             if let Some(until) = rule.until {
                 said += &format!(" until {until}");
             }
-            for lint in &rule.excused {
-                said += &format!(" excuse {lint}");
+            for excuse in &rule.excused {
+                said += &format!(" excuse {}", excuse.lint);
             }
             out.line(format!("{action}{said}"));
             out.depth += 1;

@@ -16,8 +16,8 @@ pub use cluster::{Cluster, Cni, Namespace, Overlay};
 pub use dump::dump;
 pub use inhabitant::inhabitant;
 pub use policy::{
-    Action, Block, Clause, DefaultPolicy, Otherwise, Policy, PolicyId, Rule, RuleRef, RuleSite,
-    Tier, TierId,
+    Action, Block, Clause, DefaultPolicy, Excuse, Otherwise, Policy, PolicyId, Rule, RuleRef,
+    RuleSite, Tier, TierId,
 };
 pub use test::{Check, Raw, Target, Team, Test, Verb};
 

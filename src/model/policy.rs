@@ -151,12 +151,21 @@ pub struct Rule {
     /// The last day, UTC, on which it is emitted.
     pub until: Option<Date>,
     /// Lints that are excused here.
-    pub excused: Vec<SmolStr>,
+    pub excused: Vec<Excuse>,
     /// Its documentation.
     pub doc: Vec<SmolStr>,
     /// Its text, blanks collapsed, without clauses: how an error names it.
     pub text: SmolStr,
     /// Where.
+    pub span: Span,
+}
+
+/// `excuse LINT because "…"`: a lint that says nothing here.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Excuse {
+    /// The lint.
+    pub lint: SmolStr,
+    /// Where its name stands.
     pub span: Span,
 }
 

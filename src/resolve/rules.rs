@@ -11,6 +11,7 @@ use super::items::{Ends, Service};
 use super::ports::{DNS, Traffic};
 use super::scope::Scope;
 use super::{Cx, MOST_TERMS, errors};
+use crate::diagnostic::lints;
 use crate::model::{self, Clause};
 use crate::source::Span;
 use crate::space::{EndpointSet, Pods, PortSet, Same, ValueSet};
@@ -558,7 +559,14 @@ impl Cx<'_> {
                     (2, "until", date.span)
                 }
                 ast::Clause::Excuse { lint, .. } => {
-                    clauses.excused.push(lint.value.clone());
+                    if lints::find(&lint.value).is_none() {
+                        self.report(errors::unknown_lint(&lint.value, lint.span));
+                        good = false;
+                    }
+                    clauses.excused.push(model::Excuse {
+                        lint: lint.value.clone(),
+                        span: lint.span,
+                    });
                     continue;
                 }
             };
@@ -597,7 +605,7 @@ struct Clauses {
     because: Option<SmolStr>,
     ticket: Option<SmolStr>,
     until: Option<crate::source::Spanned<time::Date>>,
-    excused: Vec<SmolStr>,
+    excused: Vec<model::Excuse>,
 }
 
 fn allows(action: ast::Action) -> bool {

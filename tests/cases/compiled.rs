@@ -5,20 +5,18 @@ use time::Date;
 use time::macros::{date, format_description};
 use vauban::backend::{LogPolicy, Spec};
 use vauban::compile::{Compilation, Input, Level, TargetInput, compile};
+use vauban::diagnostic::lints;
 use vauban::model::Target;
 use vauban::source::MemoryWorld;
 
 use super::Case;
-
-/// The lints of the pass `check`.
-const LINTS: [&str; 2] = ["rule-changes-nothing", "rule-never-decides"];
 
 /// What is compiled beside the case itself.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Aim<'a> {
     /// The target, if the case names none.
     pub(crate) target: Option<&'a str>,
-    /// Whether the lints of the pass `check` are left out: cases of other stages say what no sensible policy says.
+    /// Whether lints on the meaning are left out: cases of other stages say what no sensible policy says.
     pub(crate) without_lints: bool,
 }
 
@@ -31,6 +29,7 @@ impl Case {
         let mut cluster = None;
         let mut without = Vec::new();
         let mut namespaces = Vec::new();
+        let mut levels = Vec::new();
         for (key, value) in &self.options {
             match key.as_str() {
                 "target" => targets.push(target_input(value)),
@@ -44,6 +43,7 @@ impl Case {
                     without.extend(value.split(',').map(|folder| SmolStr::new(folder.trim())));
                 }
                 "namespaces" => namespaces.push(SmolStr::new(value)),
+                "level" => levels.push(level(value)),
                 "expect" => {}
                 _ => panic!("no such option: {key}: {value}"),
             }
@@ -64,13 +64,26 @@ impl Case {
             project: SmolStr::new_static("case"),
             today,
             targets,
-            lints: LINTS
+            lints: lints::ALL
                 .iter()
-                .filter(|_| aim.without_lints)
-                .map(|lint| (SmolStr::new_static(lint), Level::Allow))
+                .filter(|lint| aim.without_lints && lint.on_meaning)
+                .map(|lint| (SmolStr::new_static(lint.name), Level::Allow))
+                .chain(levels)
                 .collect(),
         })
     }
+}
+
+/// `unused-name deny`
+fn level(text: &str) -> (SmolStr, Level) {
+    let (lint, level) = text.split_once(' ').expect("a lint and its level");
+    let level = match level {
+        "allow" => Level::Allow,
+        "warn" => Level::Warn,
+        "deny" => Level::Deny,
+        _ => panic!("no such level: {level}"),
+    };
+    (SmolStr::new(lint), level)
 }
 
 /// `calico 3.30`, `calico-3.30`

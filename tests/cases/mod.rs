@@ -1,7 +1,7 @@
 //! A case of the corpus: one text that holds the files of a small project, and what is expected of it.
 //!
 //! - `//# key: value`: options, in lines before the first file. `target: calico 3.30` (may be repeated), `today: 2026-11-24`,
-//!   `log: ignore`, `cluster: prod`, `without: folder, folder`, `namespaces: namespaces.yaml`; `expect: error[name]` for what has no place.
+//!   `log: ignore`, `cluster: prod`, `without: folder, folder`, `namespaces: namespaces.yaml`, `level: unused-name deny`; `expect: error[name]` for what has no place.
 //! - `//- books/shop.vau` begins another file; what stands before the first of them is `main.vau` in the root folder, unless it is
 //!   only comments.
 //! - `//~ error[unknown-group]` at the end of a line (also `warning`, `note`): a diagnostic whose primary label begins on that line.

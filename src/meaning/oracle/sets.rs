@@ -492,7 +492,7 @@ impl Oracle<'_> {
     }
 
     /// What a clause of a rule matches, mapped to a terminal.
-    pub(super) fn clause(&mut self, clause: &Clause, terminal: Id) -> Result<Id, Full> {
+    pub(crate) fn clause(&mut self, clause: &Clause, terminal: Id) -> Result<Id, Full> {
         let peers = self.peers(&clause.peers, &clause.ports, terminal)?;
         match &clause.subject {
             None => Ok(peers),

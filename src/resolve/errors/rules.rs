@@ -2,7 +2,8 @@
 
 use time::Date;
 
-use crate::diagnostic::Diagnostic;
+use super::did_you_mean;
+use crate::diagnostic::{Diagnostic, lints};
 use crate::source::Span;
 use crate::syntax::ast;
 
@@ -42,6 +43,14 @@ pub(in crate::resolve) fn duplicate_clause(word: &str, at: Span, first: Span) ->
     )
     .at(at, "said again")
     .and(first, "first said here")
+}
+
+pub(in crate::resolve) fn unknown_lint(name: &str, at: Span) -> Diagnostic {
+    did_you_mean(
+        Diagnostic::error("unknown-lint", format!("there is no lint `{name}`"))
+            .at(at, "not a lint"),
+        lints::nearest(name),
+    )
 }
 
 pub(in crate::resolve) fn rule_expired(until: Date, at: Span) -> Diagnostic {
