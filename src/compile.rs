@@ -284,16 +284,13 @@ fn emit_all(targets: &mut [Compiled]) -> Diagnostics {
             };
             target.objects = emit(program, &target.spec, &mut diagnostics);
             collisions(&target.objects, &target.spec, &mut diagnostics);
-            check::on_target(
-                program,
-                &check::Aim {
+            if !diagnostics.has_errors() {
+                let aim = check::Aim {
                     name: &target.spec.name,
                     target: target.spec.backend,
                     version: target.spec.version,
-                },
-                &mut diagnostics,
-            );
-            if !diagnostics.has_errors() {
+                };
+                check::on_target(program, &aim, &mut diagnostics);
                 look_ahead(program, &target.spec, &mut diagnostics);
             }
             diagnostics

@@ -109,10 +109,10 @@ fn ignored(rule: &Rule, direction: Direction, aim: &Aim<'_>) -> Option<Fact> {
     }
 }
 
-/// Whether the other ends are nodes and nothing else.
+/// Whether the other ends are all nodes and nothing else.
 fn only_nodes(clause: &Clause) -> bool {
     let peers = &clause.peers;
-    !peers.nodes.is_empty()
+    peers.nodes.is_full()
         && peers.pods.is_empty()
         && peers.outside.is_empty()
         && !peers.proxy

@@ -749,7 +749,7 @@ fn parts_that_are_denied_above_never_get_through() {
 #[test]
 fn pods_without_a_label_are_let_in_by_the_rule_that_is_named() {
     let mut reported = 0;
-    for seed in 1..=rounds(60) {
+    for seed in 1..=rounds(150) {
         let mut dice = Dice(seed.wrapping_mul(0x2468_ace0_1357_9bdf));
         let (_, program) = dice.program();
         for found in survey(&program).unlabelled {
@@ -792,6 +792,16 @@ fn half_open_flows_are_allowed_at_one_end_and_denied_at_the_other() {
                     peer.namespace = other.subject.namespace.clone();
                     peer.namespace_labels = other.subject.namespace_labels.clone();
                 }
+                // Most random flows are of no rule: one part is random, the others are those of the flow that was found.
+                match dice.roll(4) {
+                    0 => flow.traffic = found.flow.traffic,
+                    1 => flow.peer = found.flow.peer.clone(),
+                    2 => (flow.peer, flow.traffic) = (found.flow.peer.clone(), found.flow.traffic),
+                    _ => {
+                        flow.subject = found.flow.subject.clone();
+                        flow.traffic = found.flow.traffic;
+                    }
+                }
                 let Some(other) = mirrored(&flow) else {
                     continue;
                 };
@@ -818,5 +828,5 @@ fn half_open_flows_are_allowed_at_one_end_and_denied_at_the_other() {
             }
         }
     }
-    assert!(reported > 20 && matched > 50, "{reported} {matched}");
+    assert!(reported > 10 && matched > 100, "{reported} {matched}");
 }
