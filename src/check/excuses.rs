@@ -3,6 +3,8 @@
 //! An excuse holds for its own rule, and for its policy where the lint speaks of a policy or of a block as a whole. One text can be several
 //! programs (clusters, targets, profiles): an excuse is of use if it was in any of them.
 
+use std::collections::BTreeMap;
+
 use rustc_hash::{FxHashMap, FxHashSet};
 use smol_str::SmolStr;
 
@@ -14,7 +16,7 @@ use crate::source::{FileId, Span};
 #[derive(Default)]
 pub struct Excuses {
     /// By file: the rule's place, the lint, the excuse's place.
-    rules: FxHashMap<FileId, Vec<(Span, SmolStr, Span)>>,
+    rules: BTreeMap<FileId, Vec<(Span, SmolStr, Span)>>,
     /// By the place of a policy or a block.
     wholes: FxHashMap<Span, Vec<(SmolStr, Span)>>,
     used: FxHashSet<Span>,
