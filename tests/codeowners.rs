@@ -193,6 +193,28 @@ fn gitlab_sections() {
             ("[A]\n* @a\n!x\nx @b", "x", &[]),
             ("[A]\n* @a\n!x\n[B]\n* @b", "x", &["@b"]),
             ("[A]\n* @a\n!/x/", "x/y", &[]),
+            // Nobody's demand is dropped by another section: three are asked here.
+            (
+                "* @all\n[Documentation] @docs\ndocs/\n*.txt\n[Database] @db\nmodel/db/",
+                "model/db/CHANGELOG.txt",
+                &["@all", "@db", "@docs"],
+            ),
+            (
+                "* @all\n[Read me]\nREADME.md @a\ninternal/README.md @b\n[More]\nREADME.md @c",
+                "internal/README.md",
+                &["@all", "@b", "@c"],
+            ),
+            (
+                "[A]\n*.rb @a\n!/config/**/*.rb\n/config/routes.rb @b",
+                "config/routes.rb",
+                &[],
+            ),
+            // A heading that is broken belongs to the section before it, and so do the entries after it.
+            (
+                "[Docs]\ndocs/**/* @a\n[Section name\ndocs/ @b",
+                "docs/x",
+                &["@b"],
+            ),
             // A repeated pattern keeps its first place.
             ("x @a\n* @b\nx @c", "x", &["@b"]),
             // What is no header is an entry: a pattern like any other.

@@ -270,6 +270,10 @@ fn write(
     trees: &[Tree],
     owners: Option<&OwnersFile>,
 ) -> Result<(), Stop> {
+    if let Some(file) = owners.filter(|file| file.is_up_to_date()) {
+        // What a build that died may have left beside it.
+        file.discard();
+    }
     let owners = owners.filter(|file| !file.is_up_to_date());
     let mut staged: Vec<&Place> = Vec::new();
     for ((place, changes), tree) in places.iter().zip(changes).zip(trees) {

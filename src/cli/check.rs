@@ -3,15 +3,23 @@
 use super::args::{Check, Shared};
 use super::console::Console;
 use super::project::{Built, Project};
+use super::repository::{self, Repository};
 use super::{Exit, Outcome};
 
 /// Reports every finding of every file, for all targets or those that are named.
 pub(crate) fn check(command: &Check, shared: &Shared, console: &Console) -> Outcome {
     let project = Project::open(command.project.as_deref())?;
-    let built = {
+    let mut built = {
         let _progress = console.progress("checking");
         project.compile(&command.targets, shared.day())?
     };
+    if let (Exit::Fine, Some(config)) = (exit(&built), &project.config.codeowners) {
+        let repository = Repository::around(&project.root);
+        // What a build would refuse of the sources; what lies on the disk is for `build --check`.
+        if let Err(faults) = repository::claims(&project, &built, &repository, config) {
+            built.compilation.diagnostics.extend(faults);
+        }
+    }
     let compilation = &built.compilation;
     console.report(
         &compilation.sources,

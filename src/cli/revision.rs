@@ -83,6 +83,8 @@ impl Revision {
         let mut child = Command::new("git")
             .arg("-C")
             .arg(&self.root)
+            // A program that the repository's own configuration names is not run.
+            .args(["-c", "core.fsmonitor=false"])
             .args(arguments)
             .env("GIT_OPTIONAL_LOCKS", "0")
             .stdin(Stdio::piped())
@@ -158,9 +160,18 @@ impl Revision {
             let Some((data, path)) = entry.split_once('\t') else {
                 continue;
             };
+            if !wanted(path) {
+                continue;
+            }
             let mut words = data.split(' ');
-            let regular = words.next().is_some_and(|mode| mode.starts_with("100"));
-            if let Some(object) = words.nth(1).filter(|_| regular && wanted(path)) {
+            let mode = words.next().unwrap_or_default();
+            if mode == "120000" && path.ends_with(".vau") {
+                return Err(Failure::new(format!(
+                    "`{path}` of `{}` is a symbolic link, which is not followed in a revision",
+                    self.name
+                )));
+            }
+            if let Some(object) = words.nth(1).filter(|_| mode.starts_with("100")) {
                 found.push((path.to_owned(), object.to_owned()));
             }
         }

@@ -312,6 +312,33 @@ fn approvals_stand_in_gitlab_s_sections() {
 }
 
 #[test]
+fn check_finds_what_the_sources_cannot_have_written() {
+    let sandbox = project("gitea");
+    sandbox.run(&["check"]).exits(0).complains("no findings");
+    sandbox.replace("policies/cluster.vau", "@example/shop", "shop@acme.example");
+    for arguments in [&["check"][..], &["build"]] {
+        sandbox
+            .run(arguments)
+            .exits(1)
+            .complains("error[codeowners-owner]: `shop@acme.example` is no owner on Gitea")
+            .complains(" policies/cluster.vau:");
+    }
+    assert!(!sandbox.path("deploy").exists());
+}
+
+#[test]
+fn what_a_build_that_died_left_goes_away() {
+    let sandbox = built("github");
+    sandbox.write(".github/.CODEOWNERS.vauban-new", "half");
+    sandbox.run(&["build"]).exits(0);
+    assert_eq!(sandbox.files(".github"), [".github/CODEOWNERS"]);
+    sandbox.write(".github/.CODEOWNERS.vauban-new", "half");
+    sandbox.replace("policies/cluster.vau", "@example/shop", "@example/store");
+    sandbox.run(&["build"]).exits(0);
+    assert_eq!(sandbox.files(".github"), [".github/CODEOWNERS"]);
+}
+
+#[test]
 fn a_project_without_codeowners_is_told_so() {
     Sandbox::project()
         .run(&["owners", "x"])
