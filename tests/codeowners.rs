@@ -608,6 +608,17 @@ fn paths(world: &World, endings: &[String]) -> Vec<String> {
     paths
 }
 
+/// Lines that people, and merges, could leave in a CODEOWNERS.
+fn line() -> impl Strategy<Value = String> {
+    prop_oneof![
+        4 => "[ab/*?!^\\[\\]\\\\#{}|()+. @é-]{0,16}",
+        2 => "[ab/*]{1,6} @[ab]{1,3}",
+        1 => "\\^?\\[[ab]{0,3}\\](\\[[0-9]{0,3}\\])?( @a)?",
+        1 => Just(BEGIN.to_owned()),
+        1 => Just(END.to_owned()),
+    ]
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -651,6 +662,24 @@ proptest! {
                     "{} {}\n{}", forge.word(), path, text
                 );
             }
+        }
+    }
+
+    #[test]
+    fn no_text_is_too_strange(lines in proptest::collection::vec(line(), 0..12), path in "[a-c/. #\\\\\\[\\]é]{1,12}") {
+        let text = lines.join("\n");
+        for forge in Forge::ALL {
+            // No panic, and nobody is asked twice by one line.
+            let demands = Rules::read(forge, &text).demands(&path);
+            let lines: BTreeSet<u32> = demands.iter().map(|demand| demand.line).collect();
+            prop_assert_eq!(lines.len(), demands.len());
+            // A block is put into it once and for all, or not at all.
+            let Ok(merged) = merge(forge, Some(&text), "x @a\n", ("f", HERE)) else {
+                continue;
+            };
+            prop_assert!(merged.starts_with(text.split(BEGIN).next().unwrap_or_default()));
+            let again = merge(forge, Some(&merged), "x @a\n", ("f", HERE)).expect("it is our own");
+            prop_assert_eq!(again, merged);
         }
     }
 }

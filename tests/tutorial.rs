@@ -92,6 +92,9 @@ fn run(commands: &[String]) -> Vec<Ran> {
         .current_dir(folder.path())
         .env("PATH", &path)
         .env_remove("CLICOLOR_FORCE")
+        .env_remove("GIT_DIR")
+        .env_remove("GIT_WORK_TREE")
+        .env_remove("GIT_INDEX_FILE")
         .output()
         .expect("a shell");
     let printed = String::from_utf8(ran.stdout).expect("UTF-8");

@@ -228,19 +228,23 @@ fn teams_of(program: &Program, namespace: &str) -> BTreeSet<SmolStr> {
     }
 }
 
-/// The namespaces that are known of, with their labels where they are declared.
+/// The namespaces that are known of.
 struct Ground<'a> {
     program: &'a Program,
-    namespaces: BTreeMap<SmolStr, Option<&'a Namespace>>,
+    namespaces: BTreeMap<SmolStr, Known<'a>>,
+}
+
+/// A namespace.
+struct Known<'a> {
+    /// With its labels, if it is declared.
+    declared: Option<&'a Namespace>,
+    teams: BTreeSet<SmolStr>,
 }
 
 impl<'a> Ground<'a> {
     fn new(program: &'a Program) -> Self {
-        let mut namespaces: BTreeMap<SmolStr, Option<&Namespace>> = program
-            .namespaces
-            .iter()
-            .map(|namespace| (namespace.name.clone(), Some(namespace)))
-            .collect();
+        let declared = program.namespaces.iter();
+        let declared = declared.map(|namespace| (&namespace.name, Some(namespace)));
         let named = program
             .teams
             .iter()
@@ -248,8 +252,13 @@ impl<'a> Ground<'a> {
                 ValueSet::In(names) => Some(names.iter().flatten()),
                 ValueSet::NotIn(_) => None,
             });
-        for name in named.flatten().chain(&program.undeclared) {
-            namespaces.entry(name.clone()).or_insert(None);
+        let named = named.flatten().chain(&program.undeclared);
+        let mut namespaces = BTreeMap::new();
+        for (name, declared) in declared.chain(named.map(|name| (name, None))) {
+            namespaces.entry(name.clone()).or_insert_with(|| Known {
+                declared,
+                teams: teams_of(program, name),
+            });
         }
         Ground {
             program,
@@ -257,26 +266,48 @@ impl<'a> Ground<'a> {
         }
     }
 
+    /// The namespaces that a set can have, as far as its relations to a subject do not matter.
+    fn among<'g>(
+        &'g self,
+        set: &'g Namespaces,
+    ) -> Box<dyn Iterator<Item = (&'g SmolStr, &'g Known<'a>)> + 'g> {
+        let admitted =
+            move |(name, known): &(&SmolStr, &Known<'a>)| admits(set, name, known.declared);
+        match &set.names {
+            // Most sets name their namespaces; then the others need not be looked at.
+            ValueSet::In(names) => Box::new(
+                names
+                    .iter()
+                    .flatten()
+                    .filter_map(|name| self.namespaces.get_key_value(name))
+                    .filter(admitted),
+            ),
+            ValueSet::NotIn(_) => Box::new(self.namespaces.iter().filter(admitted)),
+        }
+    }
+
     /// The teams in whose namespaces some of the pods can be; `subject` is what `same` compares with.
     fn owners(&self, pods: &[Pods], subject: &[Pods]) -> BTreeSet<SmolStr> {
         let mut owners = BTreeSet::new();
-        for (name, declared) in &self.namespaces {
-            let there = pods.iter().any(|pods| {
-                let namespaces = &pods.namespaces;
-                if namespaces.same.is_empty() {
-                    return admits(namespaces, name, *declared);
+        for set in pods.iter().map(|pods| &pods.namespaces) {
+            if set.same.is_empty() {
+                for (_, known) in self.among(set) {
+                    owners.extend(known.teams.iter().cloned());
                 }
-                self.namespaces.iter().any(|(from, known)| {
-                    subject
-                        .iter()
-                        .any(|subject| admits(&subject.namespaces, from, *known))
-                        && namespaces
-                            .seen_from(from, |key| known.and_then(|known| known.label(key)))
-                            .is_some_and(|seen| admits(&seen, name, *declared))
-                })
-            });
-            if there {
-                owners.extend(teams_of(self.program, name));
+                continue;
+            }
+            let from: BTreeSet<&SmolStr> = subject
+                .iter()
+                .flat_map(|subject| self.among(&subject.namespaces))
+                .map(|(name, _)| name)
+                .collect();
+            for from in from {
+                let label = |key: &str| self.namespaces[from].declared.and_then(|it| it.label(key));
+                if let Some(seen) = set.seen_from(from, label) {
+                    for (_, known) in self.among(&seen) {
+                        owners.extend(known.teams.iter().cloned());
+                    }
+                }
             }
         }
         owners

@@ -19,6 +19,9 @@ fn git(sandbox: &Sandbox, arguments: &[&str]) {
             "core.hooksPath=/dev/null",
         ])
         .args(arguments)
+        .env_remove("GIT_DIR")
+        .env_remove("GIT_WORK_TREE")
+        .env_remove("GIT_INDEX_FILE")
         .output()
         .expect("git runs");
     assert!(
