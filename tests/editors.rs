@@ -1,4 +1,4 @@
-//! Highlighting: the TextMate grammar of `editors/` and the words of the book's, against the grammar of the language and the compiler's own parser.
+//! Highlighting: the TextMate grammar of `editors/`, the words of the book's and those of the tree, against the grammar of the language and the compiler's own parser.
 #![allow(clippy::panic, reason = "a test fails by panicking")]
 
 mod cases;
@@ -91,6 +91,53 @@ fn the_book_colors_the_same_words() {
         }
     }
     assert_eq!(colored, words());
+}
+
+#[test]
+fn the_tree_has_the_same_words_and_colors_all_of_them() {
+    let quoted = |text: &str| -> BTreeSet<String> {
+        let lines = text
+            .lines()
+            .filter(|line| !line.trim_start().starts_with([';', '*']));
+        lines
+            .flat_map(|line| line.split('"').skip(1).step_by(2))
+            .map(str::to_owned)
+            .collect()
+    };
+    let tree = quoted(&text("editors/tree-sitter-vauban/grammar.js"));
+    let colors = text("editors/tree-sitter-vauban/queries/highlights.scm");
+    for word in words() {
+        assert!(tree.contains(&word), "the tree does not know `{word}`");
+    }
+    // What is colored by the rule that it stands in.
+    let by_rule = ["place", "fact_name", "transport_name"];
+    assert!(
+        by_rule
+            .iter()
+            .all(|rule| colors.contains(&format!("({rule})")))
+    );
+    for word in quoted(&colors) {
+        assert!(
+            tree.contains(&word),
+            "`{word}` is colored and no word of the tree"
+        );
+    }
+    let of_a_rule = [
+        "nodes",
+        "apiserver",
+        "outside",
+        "anywhere",
+        "ingress-proxy",
+        "tcp",
+        "udp",
+        "sctp",
+    ];
+    for word in words() {
+        assert!(
+            quoted(&colors).contains(&word) || of_a_rule.contains(&word.as_str()),
+            "`{word}` is not colored"
+        );
+    }
 }
 
 /// The scope of the part of a line that stands between `«` and `»`.
