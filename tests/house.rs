@@ -163,3 +163,17 @@ fn files_open_with_a_sentence_and_fit_in_the_head() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+#[test]
+fn the_book_shows_the_floors_of_the_house() {
+    let page = include_str!("../book/src/internals/pipeline.md");
+    let shown: Vec<(&str, u8)> = page
+        .lines()
+        .filter_map(|line| {
+            let (name, floor) = line.split_once(' ')?;
+            let (_, floor) = floor.rsplit_once("floor ")?;
+            Some((name.trim_end_matches('/'), floor.parse().ok()?))
+        })
+        .collect();
+    assert_eq!(shown, FLOORS);
+}
