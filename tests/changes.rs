@@ -51,6 +51,7 @@ fn said(before: Option<&Program>, after: Option<&Program>) -> Vec<String> {
                     format!("{team}: {sign} {policy}: {rule}")
                 }
                 Reason::Namespace(name) => format!("{team}: namespace {name}"),
+                Reason::Team => format!("{team}: itself"),
             })
         })
         .collect()
@@ -208,7 +209,12 @@ fn labels_of_namespaces_concern_their_teams_before_and_after() {
     let after = compilation.targets[0].program.clone().expect("a program");
     assert_eq!(
         said(Some(&before), Some(&after)),
-        ["books: namespace green", "shop: namespace green"]
+        [
+            "books: namespace green",
+            "books: itself",
+            "shop: namespace green",
+            "shop: itself"
+        ]
     );
 }
 
@@ -220,5 +226,41 @@ fn a_target_that_is_new_concerns_all_that_it_selects() {
     assert!(
         said.contains(&"root: namespace kube-system".to_owned()),
         "{said:?}"
+    );
+}
+
+#[test]
+fn a_team_that_changes_is_concerned_itself() {
+    let before = program(WEB);
+    let with = |old: &str, new: &str| {
+        let text = format!("{GROUND}{WEB}").replace(old, new);
+        let compilation = Case::read(&text).compile(Aim {
+            target: Some("calico-3.30"),
+            ..Aim::default()
+        });
+        compilation.targets[0].program.clone().expect("a program")
+    };
+    for (old, new) in [
+        ("owners @acme/shop", "owners @acme/store"),
+        (
+            "@acme/shop namespaces shop",
+            "@acme/shop namespaces shop, green",
+        ),
+        ("@acme/shop namespaces", "@acme/shop grants all namespaces"),
+        (
+            "@acme/shop namespaces",
+            "@acme/shop folder teams/shop namespaces",
+        ),
+    ] {
+        assert_eq!(
+            said(Some(&before), Some(&with(old, new))),
+            ["shop: itself"],
+            "{new}"
+        );
+    }
+    // Where it stands does not matter.
+    assert_eq!(
+        said(Some(&before), Some(&with("team shop", "\n\nteam shop"))),
+        [""; 0]
     );
 }

@@ -384,6 +384,7 @@ impl Changed {
                     json!({"why": "peer", "policy": policy, "rule": rule, "now": now})
                 }
                 Reason::Namespace(name) => json!({"why": "namespace", "namespace": name}),
+                Reason::Team => json!({"why": "team"}),
             });
             json!({"team": team, "owners": owners, "reasons": reasons.collect::<Vec<_>>()})
         });
@@ -473,5 +474,6 @@ fn why(reason: &Reason) -> String {
         Reason::Namespace(name) => {
             format!("the namespace {name} is new, gone, or has other labels")
         }
+        Reason::Team => "the team is new, gone, or has other owners or namespaces".to_owned(),
     }
 }

@@ -1,7 +1,7 @@
 //! Who is touched by a change of what is meant.
 //!
-//! Takes: two programs of one target, before and after. Gives: the teams whose pods a changed policy selects, or whose pods are the
-//! other end of a changed rule, with the reasons. Looks at what rules match and decide, so that a new name for the same pods, a
+//! Takes: two programs of one target, before and after. Gives: the teams whose pods a changed policy selects, whose pods are the
+//! other end of a changed rule, or which changed themselves, with the reasons. Looks at what rules match and decide, so that a new name for the same pods, a
 //! comment or a reason is no change; and rather names a team too many: of rules between the first and the last that differ, all count.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,6 +31,8 @@ pub enum Reason {
     },
     /// A namespace of its own came, went or got other labels: its name.
     Namespace(SmolStr),
+    /// The team itself came, went, or has other owners, another folder, other namespaces, or no longer the same freedom.
+    Team,
 }
 
 /// The teams that are concerned, by name, [`ROOT`] for pods that no team has; `None` stands for a target that was or is not there.
@@ -46,6 +48,7 @@ pub fn concerned(
         found.compare(name, old.get(name), new.get(name));
     }
     found.namespaces(before, after);
+    found.teams(before, after);
     found.teams
 }
 
@@ -192,6 +195,16 @@ impl Found {
         }
     }
 
+    fn teams(&mut self, before: Option<&Program>, after: Option<&Program>) {
+        let (old, new) = (teams(before), teams(after));
+        let names: BTreeSet<&SmolStr> = old.keys().chain(new.keys()).copied().collect();
+        for name in names {
+            if old.get(name) != new.get(name) {
+                self.add(BTreeSet::from([name.clone()]), &Reason::Team);
+            }
+        }
+    }
+
     fn namespaces(&mut self, before: Option<&Program>, after: Option<&Program>) {
         let labels = |program: Option<&Program>| -> BTreeMap<SmolStr, Vec<(SmolStr, SmolStr)>> {
             let declared = program.into_iter().flat_map(|program| &program.namespaces);
@@ -211,6 +224,17 @@ impl Found {
             }
         }
     }
+}
+
+/// What a team is, by name, without its place.
+fn teams(program: Option<&Program>) -> BTreeMap<&SmolStr, (&[SmolStr], &SmolStr, &ValueSet, bool)> {
+    let teams = program.into_iter().flat_map(|program| &program.teams);
+    teams
+        .map(|team| {
+            let what = (&team.owners[..], &team.folder, &team.namespaces, team.all);
+            (&team.name, what)
+        })
+        .collect()
 }
 
 /// The teams that a namespace belongs to; [`ROOT`] if there is none.
