@@ -1,0 +1,66 @@
+//! Manifests to policies, by the rules of the target.
+//!
+//! Takes: the text of manifests, ours or anybody's. Gives: a [`Reading`]: the same kind of [`Program`] that a text of ours gives, so that one algebra
+//! answers for both, and the parts that could not be understood. Knows nothing of the emitters: each reader was written from its target's
+//! documents, which is what makes a proof a second opinion.
+//!
+//! Bottom up: [`yaml`] reads a text as the API server would, [`document`] finds the objects in it and their fields, each target's `read` makes
+//! [`chain`]'s tiers of them, and a [`chain::Chain`] becomes a program.
+
+pub mod chain;
+pub mod document;
+pub mod yaml;
+
+use smol_str::SmolStr;
+
+use crate::model::{Cluster, Namespace, Program};
+use crate::source::Span;
+use crate::space::{Direction, FlowBox};
+
+/// What a reader may know of the cluster.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'c> {
+    /// The version of the target, `(3, 30)` for `3.30`.
+    pub version: (u16, u16),
+    /// Facts.
+    pub cluster: &'c Cluster,
+    /// The namespaces whose labels are known, sorted by name.
+    pub namespaces: &'c [Namespace],
+    /// What a CIDR can mean beside outside addresses.
+    pub cidr: Cidr,
+}
+
+/// What a CIDR of a manifest can mean.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Cidr {
+    /// What the target makes of it, by its documents and the cluster's facts: what these leave open is not decided.
+    AsTarget,
+    /// Addresses that are neither pod nor node.
+    Outside,
+    /// Any address; pods by the cluster's ranges.
+    Any,
+}
+
+/// What was read.
+#[derive(Clone, Debug)]
+pub struct Reading {
+    /// What is understood.
+    pub program: Program,
+    /// What is not: on these flows nothing is decided.
+    pub unread: Vec<Unread>,
+}
+
+/// A part that was not understood, and the flows that it could decide.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Unread {
+    /// The object, as people name it: `NetworkPolicy shop/web`.
+    pub object: SmolStr,
+    /// Whose end it could decide.
+    pub direction: Direction,
+    /// The flows: no fewer than it can decide.
+    pub flows: Vec<FlowBox>,
+    /// Why, as the rest of a sentence: `cidr 10.244.3.0/24 holds some of the pods' addresses`.
+    pub why: String,
+    /// Where.
+    pub span: Span,
+}
