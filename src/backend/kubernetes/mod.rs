@@ -10,6 +10,7 @@
 mod convert;
 mod draft;
 mod manifest;
+pub mod read;
 mod refuse;
 mod report;
 mod selector;

@@ -40,6 +40,15 @@ impl Document {
         }
     }
 
+    /// The team that owns it, if it says so: the annotation `vauban.dev/team`.
+    pub fn owner(&self) -> SmolStr {
+        self.annotations
+            .iter()
+            .find(|(key, _)| key == "vauban.dev/team")
+            .map(|(_, team)| team.clone())
+            .unwrap_or_default()
+    }
+
     /// The place that stands for the object: its name.
     pub fn span(&self) -> Span {
         get(&self.node, "metadata")
@@ -228,6 +237,23 @@ impl<'n> Fields<'n> {
                 None
             }
         }
+    }
+
+    /// The fields of an item of a list of structs, where `null` is an empty struct, as Go decodes it.
+    pub fn of_struct(
+        node: &'n Node,
+        path: impl Into<String>,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Self> {
+        if node.value == Value::Null {
+            return Some(Fields {
+                map: &[],
+                span: node.span,
+                path: path.into(),
+                taken: Vec::new(),
+            });
+        }
+        Fields::of(node, path, diagnostics)
     }
 
     /// The path of a field of this map.
