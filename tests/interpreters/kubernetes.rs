@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use vauban::space::{Direction, End, Pod, Traffic, Transport};
 
 use super::labels::{LabelSelector, check_key};
-use super::yaml::{Fields, document, metadata};
+use super::yaml::{Fields, Value, document, metadata};
 use super::{Outcome, Parsed, Seen};
 
 /// What the enforcing plugin does where the API does not say.
@@ -16,6 +16,24 @@ pub struct Reading {
     pub blocks_meet_pods: bool,
     /// `ipBlock` matches nodes by their address.
     pub blocks_meet_nodes: bool,
+}
+
+/// Departures from the API that some plugins make.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Quirks {
+    /// Rules of a direction that `policyTypes` does not list act all the same (Cilium).
+    pub unlisted_rules_act: bool,
+    /// `endPort` is not known: the first port alone is meant.
+    pub end_port_is_unknown: bool,
+}
+
+/// What manifests may look like.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Dialect {
+    /// As ours do: everything said, nothing said in vain.
+    Ours,
+    /// As the API server takes them.
+    Any(Quirks),
 }
 
 /// All policies of a cluster.
@@ -71,17 +89,36 @@ impl Cluster {
     pub fn parse<'a>(texts: impl IntoIterator<Item = &'a str>) -> Parsed<Self> {
         let mut cluster = Cluster::default();
         for text in texts {
-            let policy = policy(text).map_err(|why| format!("{why}\n{text}"))?;
-            if cluster
-                .policies
-                .iter()
-                .any(|other| other.name == policy.name && other.namespace == policy.namespace)
-            {
-                return Err(format!("{}/{} twice", policy.namespace, policy.name));
-            }
-            cluster.policies.push(policy);
+            document(text)
+                .and_then(|object| cluster.add(&object, Dialect::Ours))
+                .map_err(|why| format!("{why}\n{text}"))?;
         }
         Ok(cluster)
+    }
+
+    /// Takes objects that somebody else wrote, as the API server does: defaults are filled in, `null` is an absent field, an empty item or an empty text.
+    pub fn parse_any<'a>(
+        objects: impl IntoIterator<Item = &'a Value>,
+        quirks: Quirks,
+    ) -> Parsed<Self> {
+        let mut cluster = Cluster::default();
+        for object in objects {
+            cluster.add(&decoded(object), Dialect::Any(quirks))?;
+        }
+        Ok(cluster)
+    }
+
+    fn add(&mut self, object: &Value, dialect: Dialect) -> Parsed<()> {
+        let policy = policy(object, dialect)?;
+        if self
+            .policies
+            .iter()
+            .any(|other| other.name == policy.name && other.namespace == policy.namespace)
+        {
+            return Err(format!("{}/{} twice", policy.namespace, policy.name));
+        }
+        self.policies.push(policy);
+        Ok(())
     }
 
     /// What becomes of a flow at its subject.
@@ -176,53 +213,101 @@ impl Rule {
     }
 }
 
-fn policy(text: &str) -> Parsed<Policy> {
-    let value = document(text)?;
+/// What Go makes of `null`: no field, and in a list the empty struct.
+fn decoded(value: &Value) -> Value {
+    match value {
+        Value::Map(map) => Value::Map(
+            map.iter()
+                .filter(|(_, value)| *value != Value::Null)
+                .map(|(key, value)| (key.clone(), decoded(value)))
+                .collect(),
+        ),
+        Value::List(list) => {
+            let item = |item: &Value| match item {
+                Value::Null => Value::Map(Vec::new()),
+                other => decoded(other),
+            };
+            Value::List(list.iter().map(item).collect())
+        }
+        other => other.clone(),
+    }
+}
+
+fn policy(value: &Value, dialect: Dialect) -> Parsed<Policy> {
     let object = value.fields("object")?;
     if object.need("apiVersion")?.text("apiVersion")? != "networking.k8s.io/v1"
         || object.need("kind")?.text("kind")? != "NetworkPolicy"
     {
         return Err("not a NetworkPolicy of networking.k8s.io/v1".to_owned());
     }
-    let meta = metadata(&object, true)?;
-    let spec = object.need("spec")?.fields("spec")?;
+    let none = Value::Map(Vec::new());
+    let spec = match (dialect, object.get("spec")) {
+        (Dialect::Any(_), None) => &none,
+        _ => object.need("spec")?,
+    };
+    let spec = spec.fields("spec")?;
+    let namespaced = dialect == Dialect::Ours
+        || object
+            .need("metadata")?
+            .fields("metadata")?
+            .get("namespace")
+            .is_some();
+    let meta = metadata(&object, namespaced)?;
     object.done()?;
     let subject = match spec.get("podSelector") {
         Some(selector) => LabelSelector::parse(selector, "podSelector", check_key)?,
         None => LabelSelector::default(),
     };
-    let types = spec.need("policyTypes")?.texts("policyTypes")?;
-    if types.is_empty() || types.len() > 2 || types.len() == 2 && types[0] == types[1] {
-        return Err(format!("policyTypes: {types:?}"));
-    }
-    let ingress = rules(&spec, "ingress", "from")?;
-    let egress = rules(&spec, "egress", "to")?;
-    spec.done()?;
-    let side = |word: &str, rules: Option<Vec<Rule>>| {
-        if types.iter().any(|one| one == word) {
-            Ok(Some(rules.unwrap_or_default()))
-        } else if rules.is_some_and(|rules| !rules.is_empty()) {
-            Err(format!("rules for {word}, which policyTypes does not list"))
-        } else {
-            Ok(None)
-        }
+    let ingress = rules(&spec, "ingress", "from", dialect)?;
+    let egress = rules(&spec, "egress", "to", dialect)?;
+    let mut types = match (dialect, spec.get("policyTypes")) {
+        (Dialect::Any(_), None) => Vec::new(),
+        _ => spec.need("policyTypes")?.texts("policyTypes")?,
     };
+    spec.done()?;
+    match dialect {
+        Dialect::Ours => {
+            if types.is_empty() || types.len() > 2 || types.len() == 2 && types[0] == types[1] {
+                return Err(format!("policyTypes: {types:?}"));
+            }
+        }
+        Dialect::Any(_) if types.len() > 2 => return Err(format!("policyTypes: {types:?}")),
+        Dialect::Any(_) if types.is_empty() => {
+            types.push("Ingress".to_owned());
+            if egress.as_ref().is_some_and(|rules| !rules.is_empty()) {
+                types.push("Egress".to_owned());
+            }
+        }
+        Dialect::Any(_) => {}
+    }
     if let Some(unknown) = types
         .iter()
         .find(|one| !["Ingress", "Egress"].contains(&one.as_str()))
     {
         return Err(format!("policyTypes: {unknown}"));
     }
+    let side = |word: &str, rules: Option<Vec<Rule>>| {
+        let written = rules.as_ref().is_some_and(|rules| !rules.is_empty());
+        let listed = types.iter().any(|one| one == word);
+        match dialect {
+            _ if listed => Ok(Some(rules.unwrap_or_default())),
+            Dialect::Ours if written => {
+                Err(format!("rules for {word}, which policyTypes does not list"))
+            }
+            Dialect::Any(quirks) if written && quirks.unlisted_rules_act => Ok(rules),
+            _ => Ok(None),
+        }
+    };
     Ok(Policy {
         name: meta.name,
-        namespace: meta.namespace.unwrap_or_default(),
+        namespace: meta.namespace.unwrap_or_else(|| "default".to_owned()),
         subject,
         ingress: side("Ingress", ingress)?,
         egress: side("Egress", egress)?,
     })
 }
 
-fn rules(spec: &Fields<'_>, key: &str, peers: &str) -> Parsed<Option<Vec<Rule>>> {
+fn rules(spec: &Fields<'_>, key: &str, peers: &str, dialect: Dialect) -> Parsed<Option<Vec<Rule>>> {
     if spec.get(key).is_none() {
         return Ok(None);
     }
@@ -232,12 +317,12 @@ fn rules(spec: &Fields<'_>, key: &str, peers: &str) -> Parsed<Option<Vec<Rule>>>
             peers: fields
                 .maps(peers)?
                 .iter()
-                .map(peer)
+                .map(|fields| peer(fields, dialect))
                 .collect::<Parsed<_>>()?,
             ports: fields
                 .maps("ports")?
                 .iter()
-                .map(port)
+                .map(|fields| port(fields, dialect))
                 .collect::<Parsed<_>>()?,
         };
         fields.done()?;
@@ -246,7 +331,7 @@ fn rules(spec: &Fields<'_>, key: &str, peers: &str) -> Parsed<Option<Vec<Rule>>>
     Ok(Some(all))
 }
 
-fn peer(fields: &Fields<'_>) -> Parsed<Peer> {
+fn peer(fields: &Fields<'_>, dialect: Dialect) -> Parsed<Peer> {
     let selector = |key: &str| {
         fields
             .get(key)
@@ -263,15 +348,16 @@ fn peer(fields: &Fields<'_>) -> Parsed<Peer> {
         }
         Some(block) => {
             let block = block.fields("ipBlock")?;
-            let cidr = cidr(block.need("cidr")?.text("cidr")?)?;
+            let read = |text: &str| match dialect {
+                Dialect::Ours => cidr(text),
+                Dialect::Any(_) => loose_cidr(text),
+            };
+            let cidr = read(block.need("cidr")?.text("cidr")?)?;
             let except = match block.get("except") {
                 Some(except) => except.texts("except")?,
                 None => Vec::new(),
             };
-            let except: Vec<IpNet> = except
-                .iter()
-                .map(|net| self::cidr(net))
-                .collect::<Parsed<_>>()?;
+            let except: Vec<IpNet> = except.iter().map(|net| read(net)).collect::<Parsed<_>>()?;
             if let Some(hole) = except
                 .iter()
                 .find(|hole| !cidr.contains(*hole) || hole.prefix_len() <= cidr.prefix_len())
@@ -288,6 +374,28 @@ fn peer(fields: &Fields<'_>) -> Parsed<Peer> {
     }
 }
 
+/// A CIDR with host bits, and zeros before its numbers.
+fn loose_cidr(text: &str) -> Parsed<IpNet> {
+    let plain: Vec<String> = text
+        .split_inclusive(['.', '/', ':'])
+        .map(|part| {
+            let digits = part.trim_end_matches(['.', '/', ':']);
+            let end = &part[digits.len()..];
+            let rest = digits.trim_start_matches('0');
+            match (digits.is_empty(), rest.is_empty()) {
+                (true, _) => end.to_owned(),
+                (false, true) => format!("0{end}"),
+                (false, false) => format!("{rest}{end}"),
+            }
+        })
+        .collect();
+    let net: IpNet = plain
+        .concat()
+        .parse()
+        .map_err(|_| format!("{text} is no CIDR"))?;
+    Ok(net.trunc())
+}
+
 /// A CIDR in canonical form.
 pub fn cidr(text: &str) -> Parsed<IpNet> {
     let net: IpNet = text.parse().map_err(|_| format!("{text} is no CIDR"))?;
@@ -298,8 +406,7 @@ pub fn cidr(text: &str) -> Parsed<IpNet> {
     }
 }
 
-fn port(fields: &Fields<'_>) -> Parsed<Port> {
-    use super::yaml::Value;
+fn port(fields: &Fields<'_>, dialect: Dialect) -> Parsed<Port> {
     let protocol = match fields.text("protocol")? {
         None | Some("TCP") => Transport::Tcp,
         Some("UDP") => Transport::Udp,
@@ -325,7 +432,10 @@ fn port(fields: &Fields<'_>) -> Parsed<Port> {
             if high < low {
                 return Err(format!("ports {low} to {high}"));
             }
-            Which::Range(low, high)
+            match dialect {
+                Dialect::Any(quirks) if quirks.end_port_is_unknown => Which::Range(low, low),
+                _ => Which::Range(low, high),
+            }
         }
         (Some(Value::Text(name)), None) => {
             let fine = name.len() <= 15

@@ -1,0 +1,1 @@
+//! The API's corners, one by one.
