@@ -155,7 +155,7 @@ impl Draw {
     }
 
     fn pod(&self, random: &mut Random, declared: bool) -> Pod {
-        let other = !declared && random.chance(15);
+        let other = !declared && random.chance(10);
         let (namespace, namespace_labels) = if other || self.namespaces.is_empty() {
             let labels = [("env", "prod"), ("team", "a")];
             let labels = labels.into_iter().filter(|_| random.chance(50));

@@ -46,16 +46,12 @@ fn maybe(random: &mut Random, map: &mut Map<String, Value>, key: &str, value: Va
 
 fn selector(random: &mut Random, keys: &[&str], values: &[&str]) -> Value {
     let mut map = Map::new();
-    let labels: Map<String, Value> = keys
-        .iter()
-        .filter(|_| random.chance(25))
-        .map(|key| (key.to_string(), json!(values[0])))
-        .map(|(key, _)| (key, Value::Null))
-        .collect();
-    let labels: Map<String, Value> = labels
-        .into_iter()
-        .map(|(key, _)| (key, json!(random.pick(values))))
-        .collect();
+    let mut labels = Map::new();
+    for key in keys {
+        if random.chance(25) {
+            labels.insert((*key).to_owned(), json!(random.pick(values)));
+        }
+    }
     let labels = match labels.is_empty() {
         true => random.pick(&[Value::Null, json!({})]).clone(),
         false => Value::Object(labels),
@@ -173,9 +169,11 @@ fn rule(random: &mut Random, peers: &str) -> Value {
         return Value::Null;
     }
     let mut map = Map::new();
-    let items = list(random, 3, peer);
+    let most = 1 + random.below(6);
+    let items = list(random, most, peer);
     maybe(random, &mut map, peers, items);
-    let items = list(random, 3, port);
+    let most = 1 + random.below(4);
+    let items = list(random, most, port);
     maybe(random, &mut map, "ports", items);
     Value::Object(map)
 }
@@ -202,9 +200,9 @@ pub fn policy(random: &mut Random, name: &str) -> Value {
         return object;
     }
     let mut spec = Map::new();
-    let subject = match random.below(4) {
+    let subject = match random.below(6) {
         0 => Value::Null,
-        1 => json!({}),
+        1..4 => json!({}),
         _ => selector(random, KEYS, VALUES),
     };
     maybe(random, &mut spec, "podSelector", subject);
@@ -218,7 +216,7 @@ pub fn policy(random: &mut Random, name: &str) -> Value {
     };
     maybe(random, &mut spec, "policyTypes", types);
     for (key, peers) in [("ingress", "from"), ("egress", "to")] {
-        let rules: Vec<Value> = (0..random.below(3)).map(|_| rule(random, peers)).collect();
+        let rules: Vec<Value> = (0..random.below(4)).map(|_| rule(random, peers)).collect();
         let rules = match rules.is_empty() {
             true => random.pick(&[Value::Null, json!([])]).clone(),
             false => Value::Array(rules),
