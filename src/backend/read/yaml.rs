@@ -4,14 +4,17 @@
 //! scalars are resolved by the rules of YAML 1.1 that go-yaml v2, and with it `sigs.k8s.io/yaml`, follows; duplicate keys are refused, as strict
 //! decoding does. JSON is YAML. Aliases are followed within a bound, so that a small file cannot become a large tree.
 
+use rustc_hash::FxHashSet;
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle};
 use smol_str::SmolStr;
+
+use super::block;
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::source::{Source, Span};
 
 /// How deep lists and maps may nest.
-const DEEPEST: usize = 100;
+pub(super) const DEEPEST: usize = 100;
 
 /// How many nodes the aliases of one file may stand for.
 const MOST_ALIASED: usize = 100_000;
@@ -67,10 +70,31 @@ impl Value {
     }
 }
 
+/// The keys of a map that is being read, so that none is there twice; the map's entries themselves, while there are few.
+#[derive(Default)]
+pub(super) struct Keys(FxHashSet<SmolStr>);
+
+impl Keys {
+    /// How many are looked at one by one.
+    const FEW: usize = 16;
+
+    /// Notes a key that is not among the entries yet; false if it is.
+    pub(super) fn add(&mut self, entries: &[(Key, Node)], key: &SmolStr) -> bool {
+        if entries.len() < Self::FEW {
+            return !entries.iter().any(|(known, _)| known.text == *key);
+        }
+        if self.0.is_empty() {
+            self.0
+                .extend(entries.iter().map(|(known, _)| known.text.clone()));
+        }
+        self.0.insert(key.clone())
+    }
+}
+
 /// A list or a map that is being read.
 enum Open {
     List(Vec<Node>),
-    Map(Vec<(Key, Node)>, Option<Key>),
+    Map(Vec<(Key, Node)>, Option<Key>, Keys),
 }
 
 struct Frame {
@@ -79,8 +103,18 @@ struct Frame {
     anchor: usize,
 }
 
+/// Where the last place was found. Lines of JSON can be as long as the file: places on one are found from the one before.
+struct Cursor {
+    line: usize,
+    range: std::ops::Range<usize>,
+    ascii: bool,
+    column: usize,
+    at: usize,
+}
+
 struct Loader<'s> {
     source: &'s Source,
+    cursor: Cursor,
     stack: Vec<Frame>,
     done: Vec<Node>,
     anchors: Vec<(usize, Node)>,
@@ -89,8 +123,20 @@ struct Loader<'s> {
 
 /// The documents of a text, empty ones left out; nothing if the text is no YAML.
 pub fn documents(source: &Source, diagnostics: &mut Diagnostics) -> Vec<Node> {
+    block::documents(source).unwrap_or_else(|| whole_yaml(source, diagnostics))
+}
+
+/// The same, slower, whatever of YAML the text uses.
+pub fn whole_yaml(source: &Source, diagnostics: &mut Diagnostics) -> Vec<Node> {
     let mut loader = Loader {
         source,
+        cursor: Cursor {
+            line: usize::MAX,
+            range: 0..0,
+            ascii: true,
+            column: 0,
+            at: 0,
+        },
         stack: Vec::new(),
         done: Vec::new(),
         anchors: Vec::new(),
@@ -118,20 +164,36 @@ struct Fault {
 }
 
 impl Loader<'_> {
-    fn offset(&self, marker: Marker) -> u32 {
+    fn offset(&mut self, marker: Marker) -> u32 {
         let line = marker.line().saturating_sub(1);
-        let Some(range) = self.source.line_range(line) else {
-            return self.source.text.len() as u32;
-        };
-        let text = &self.source.text[range.clone()];
-        let inside = if text.is_ascii() {
-            marker.col().min(text.len())
-        } else {
-            text.char_indices()
-                .nth(marker.col())
-                .map_or(text.len(), |(at, _)| at)
-        };
-        (range.start + inside) as u32
+        let cursor = &mut self.cursor;
+        if cursor.line != line {
+            let Some(range) = self.source.line_range(line) else {
+                return self.source.text.len() as u32;
+            };
+            *cursor = Cursor {
+                line,
+                ascii: self.source.text[range.clone()].is_ascii(),
+                column: 0,
+                at: range.start,
+                range,
+            };
+        }
+        if cursor.ascii {
+            return (cursor.range.start + marker.col().min(cursor.range.len())) as u32;
+        }
+        if marker.col() < cursor.column {
+            cursor.column = 0;
+            cursor.at = cursor.range.start;
+        }
+        let rest = &self.source.text[cursor.at..cursor.range.end];
+        let further = marker.col() - cursor.column;
+        cursor.at = rest
+            .char_indices()
+            .nth(further)
+            .map_or(cursor.range.end, |(at, _)| cursor.at + at);
+        cursor.column = marker.col();
+        cursor.at as u32
     }
 
     fn fault(&self, start: u32, end: u32, why: impl Into<String>) -> Fault {
@@ -165,14 +227,17 @@ impl Loader<'_> {
                     continue;
                 }
                 Event::MappingStart(anchor, None) => {
-                    self.push(open(Open::Map(Vec::new(), None), anchor), end)?;
+                    self.push(
+                        open(Open::Map(Vec::new(), None, Keys::default()), anchor),
+                        end,
+                    )?;
                     continue;
                 }
                 Event::SequenceEnd | Event::MappingEnd => {
                     let frame = self.stack.pop().expect("the parser closes what it opened");
                     let value = match frame.open {
                         Open::List(list) => Value::List(list),
-                        Open::Map(map, _) => Value::Map(map),
+                        Open::Map(map, ..) => Value::Map(map),
                     };
                     (value, frame.start, frame.anchor)
                 }
@@ -237,17 +302,11 @@ impl Loader<'_> {
                 }
             }
             Some(Open::List(list)) => list.push(node),
-            Some(Open::Map(map, key @ None)) => {
-                let text = match &node.value {
-                    Value::Text(text) => text.clone(),
-                    // Keys are strings in JSON: a plain `yes:` or `80:` is turned into one.
-                    Value::Bool(is) => SmolStr::new(if *is { "true" } else { "false" }),
-                    Value::Int(number) => number.to_string().into(),
-                    other => {
-                        return Err(fault(&node, format!("{} as a key", other.kind())));
-                    }
+            Some(Open::Map(map, key @ None, keys)) => {
+                let Some(text) = key_text(&node.value) else {
+                    return Err(fault(&node, format!("{} as a key", node.value.kind())));
                 };
-                if map.iter().any(|(known, _)| known.text == text) {
+                if !keys.add(map, &text) {
                     return Err(fault(&node, format!("the key `{text}` stands here twice")));
                 }
                 *key = Some(Key {
@@ -255,7 +314,7 @@ impl Loader<'_> {
                     span: node.span,
                 });
             }
-            Some(Open::Map(map, key)) => {
+            Some(Open::Map(map, key, _)) => {
                 let key = key.take().expect("a key came before its value");
                 map.push((key, node));
             }
@@ -272,8 +331,18 @@ fn size(node: &Node) -> usize {
     }
 }
 
+/// What a value is as a key; keys are strings in JSON: a plain `yes:` or `80:` is turned into one.
+pub(super) fn key_text(value: &Value) -> Option<SmolStr> {
+    match value {
+        Value::Text(text) => Some(text.clone()),
+        Value::Bool(is) => Some(SmolStr::new_static(if *is { "true" } else { "false" })),
+        Value::Int(number) => Some(number.to_string().into()),
+        Value::Null | Value::Float(_) | Value::List(_) | Value::Map(_) => None,
+    }
+}
+
 /// A plain scalar by the rules of go-yaml v2 (`resolve.go`).
-fn plain(text: &str) -> Value {
+pub(super) fn plain(text: &str) -> Value {
     match text {
         "" | "~" | "null" | "Null" | "NULL" => return Value::Null,
         "y" | "Y" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" | "true" | "True" | "TRUE" => {
