@@ -17,6 +17,7 @@ mod order;
 mod peers;
 mod policy;
 mod ports;
+pub mod read;
 mod rules;
 mod selector;
 mod support;

@@ -245,15 +245,20 @@ impl<'n> Fields<'n> {
         path: impl Into<String>,
         diagnostics: &mut Diagnostics,
     ) -> Option<Self> {
-        if node.value == Value::Null {
-            return Some(Fields {
-                map: &[],
-                span: node.span,
-                path: path.into(),
-                taken: Vec::new(),
-            });
+        match node.value {
+            Value::Null => Some(Fields::empty(node.span, path)),
+            _ => Fields::of(node, path, diagnostics),
         }
-        Fields::of(node, path, diagnostics)
+    }
+
+    /// The fields of a map that is not written, and would stand at a place.
+    pub fn empty(span: Span, path: impl Into<String>) -> Self {
+        Fields {
+            map: &[],
+            span,
+            path: path.into(),
+            taken: Vec::new(),
+        }
     }
 
     /// The path of a field of this map.
@@ -275,6 +280,19 @@ impl<'n> Fields<'n> {
     /// Whether the field is written, also as `null`. It does not count as asked for.
     pub fn has(&self, key: &str) -> bool {
         self.map.iter().any(|(known, _)| known.text == key)
+    }
+
+    /// Whether the field is written with a value other than `null`. It does not count as asked for.
+    pub fn has_value(&self, key: &str) -> bool {
+        let mut fields = self.map.iter();
+        fields.any(|(known, node)| known.text == key && node.value != Value::Null)
+    }
+
+    /// Whether the field is a list without items, or none at all. It does not count as asked for.
+    pub fn is_empty_list(&self, key: &str) -> bool {
+        let mut fields = self.map.iter();
+        let full = |node: &Node| matches!(&node.value, Value::List(list) if !list.is_empty());
+        !fields.any(|(known, node)| known.text == key && full(node))
     }
 
     fn typed<T>(

@@ -1,0 +1,211 @@
+//! The reader of Calico's objects against everything that we emit, against hand tables, and against the interpreter on random manifests of the whole API.
+//!
+//! `VAUBAN_FLOWS` sets how many flows are tried (default 15,000), `VAUBAN_SEED` where the seeds begin.
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test fails by panicking; each test binary uses its part"
+)]
+
+mod cases;
+mod generator;
+mod interpreters;
+
+use std::collections::BTreeMap;
+
+use cases::{Aim, Case};
+use generator::project::Project;
+use generator::random::Dial;
+use generator::{Random, flows, random};
+use interpreters::calico;
+use vauban::backend::calico::read;
+use vauban::backend::read::document::{Document, documents};
+use vauban::backend::read::{Cidr, Context, Reading};
+use vauban::backend::{LogPolicy, Spec};
+use vauban::compile::{Input, TargetInput, compile};
+use vauban::diagnostic::{Diagnostic, Diagnostics};
+use vauban::meaning::{Verdict, decide, in_box};
+use vauban::model::{Cluster, Namespace, Target};
+use vauban::source::Sources;
+use vauban::space::Flow;
+
+fn number(name: &str, otherwise: usize) -> usize {
+    std::env::var(name)
+        .ok()
+        .and_then(|value| value.parse().ok())
+        .unwrap_or(otherwise)
+}
+
+/// The objects of texts, and what is wrong with them.
+fn load<'t>(texts: impl IntoIterator<Item = &'t str>) -> (Vec<Document>, Diagnostics) {
+    let mut sources = Sources::default();
+    let mut diagnostics = Diagnostics::default();
+    let mut found = Vec::new();
+    for (at, text) in texts.into_iter().enumerate() {
+        let id = sources.add(format!("{at}.yaml"), text);
+        found.extend(documents(sources.get(id), &mut diagnostics));
+    }
+    (found, diagnostics)
+}
+
+/// Reads texts as a cluster would.
+fn read_texts<'t>(
+    texts: impl IntoIterator<Item = &'t str>,
+    version: (u16, u16),
+    cluster: &Cluster,
+    namespaces: &[Namespace],
+) -> (Reading, Vec<Diagnostic>) {
+    let (documents, mut diagnostics) = load(texts);
+    let context = Context {
+        version,
+        cluster,
+        namespaces,
+        cidr: Cidr::AsTarget,
+    };
+    let reading = read::read(&documents, &context, &mut diagnostics);
+    (reading, diagnostics.into_sorted())
+}
+
+/// Whether a flow is in a part that was not understood.
+fn is_unread(reading: &Reading, flow: &Flow) -> bool {
+    reading.unread.iter().any(|part| {
+        part.direction == flow.direction && part.flows.iter().any(|flows| in_box(flows, flow))
+    })
+}
+
+fn allows(reading: &Reading, flow: &Flow) -> bool {
+    decide(&reading.program, flow).verdict == Verdict::Allow
+}
+
+/// The reading of what is emitted must be complete.
+fn complete(reading: &Reading, faults: &[Diagnostic], texts: &[String]) {
+    assert!(faults.is_empty(), "{faults:#?}\n{}", texts.join("---\n"));
+    assert!(
+        reading.unread.is_empty(),
+        "{:#?}\n{}",
+        reading.unread,
+        texts.join("---\n")
+    );
+}
+
+#[test]
+fn what_is_emitted_for_random_programs_reads_back_whole() {
+    let wanted = number("VAUBAN_FLOWS", 15_000);
+    let mut tried = 0;
+    let mut seed = number("VAUBAN_SEED", 0) as u64;
+    while tried < wanted {
+        seed += 1;
+        let mut random = Random::new(seed);
+        let version = *random.pick(&[(3, 30), (3, 31), (3, 32), (3, 33)]);
+        let dial = Dial {
+            target: Target::Calico,
+            version,
+            cni: None,
+            daring: 2,
+        };
+        let project = random::project(&mut random, &dial);
+        let Some((cluster, namespaces, texts)) = emitted(&project, version) else {
+            continue;
+        };
+        let (reading, faults) = read_texts(
+            texts.iter().map(String::as_str),
+            version,
+            &cluster,
+            &namespaces,
+        );
+        complete(&reading, &faults, &texts);
+        let engine = calico::Cluster::parse_as(texts.iter().map(String::as_str), version).unwrap();
+        for _ in 0..100 {
+            let seen = flows::flow(&mut random, &project, &dial);
+            tried += 1;
+            let outcome = engine.decide(&seen);
+            assert_eq!(
+                allows(&reading, &seen.flow),
+                outcome.allowed,
+                "seed {seed}: {:?} {} from {} to {}: {}\n{}",
+                seen.flow.direction,
+                seen.flow,
+                seen.peer_address,
+                seen.subject_address,
+                outcome.why,
+                texts.join("---\n")
+            );
+        }
+    }
+}
+
+fn emitted(
+    project: &Project,
+    version: (u16, u16),
+) -> Option<(Cluster, Vec<Namespace>, Vec<String>)> {
+    let world = project.world();
+    let compiled = compile(&Input {
+        world: &world,
+        project: "proof".into(),
+        today: time::macros::date!(2026 - 11 - 24),
+        targets: vec![TargetInput {
+            spec: Spec {
+                name: "t".into(),
+                backend: Target::Calico,
+                version,
+                log: LogPolicy::Ignore,
+            },
+            cluster: None,
+            without: Vec::new(),
+        }],
+        lints: BTreeMap::new(),
+    });
+    if compiled.has_errors() {
+        return None;
+    }
+    let target = &compiled.targets[0];
+    let program = target.program.clone()?;
+    let texts = target.objects.iter().map(|object| object.text.clone());
+    Some((
+        program.cluster.clone(),
+        program.namespaces.clone(),
+        texts.collect(),
+    ))
+}
+
+#[test]
+fn what_the_corpus_emits_reads_back_whole() {
+    let folder =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/backend/calico");
+    let mut paths: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "vau"))
+        .collect();
+    paths.sort();
+    let mut whole = 0;
+    for path in paths {
+        let case = Case::read(&std::fs::read_to_string(&path).unwrap());
+        let compiled = case.compile(Aim {
+            target: Some("calico 3.33"),
+            without_lints: true,
+        });
+        for target in &compiled.targets {
+            let Some(program) = target
+                .program
+                .as_ref()
+                .filter(|_| !target.objects.is_empty())
+            else {
+                continue;
+            };
+            let texts: Vec<String> = target.objects.iter().map(|one| one.text.clone()).collect();
+            let (reading, faults) = read_texts(
+                texts.iter().map(String::as_str),
+                target.spec.version,
+                &program.cluster,
+                &program.namespaces,
+            );
+            complete(&reading, &faults, &texts);
+            whole += 1;
+        }
+    }
+    assert!(whole > 10, "{whole} cases");
+}
