@@ -4,6 +4,7 @@
 //! Knows nothing of programs. Everything is parsed strictly: what a target's API would reject, or silently drop, is an error here.
 
 pub mod calico;
+pub mod calico_any;
 pub mod calico_selector;
 pub mod cilium;
 pub mod kubernetes;

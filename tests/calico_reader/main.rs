@@ -10,9 +10,14 @@
     reason = "a test fails by panicking; each test binary uses its part"
 )]
 
+#[path = "../cases/mod.rs"]
 mod cases;
+mod draw;
+#[path = "../generator/mod.rs"]
 mod generator;
+#[path = "../interpreters/mod.rs"]
 mod interpreters;
+mod manifests;
 
 use std::collections::BTreeMap;
 
@@ -20,6 +25,7 @@ use cases::{Aim, Case};
 use generator::project::Project;
 use generator::random::Dial;
 use generator::{Random, flows, random};
+use interpreters::calico_any::{self, Server};
 use interpreters::calico;
 use vauban::backend::calico::read;
 use vauban::backend::read::document::{Document, documents};
@@ -29,7 +35,7 @@ use vauban::compile::{Input, TargetInput, compile};
 use vauban::diagnostic::{Diagnostic, Diagnostics};
 use vauban::meaning::{Verdict, decide, in_box};
 use vauban::model::{Cluster, Namespace, Target};
-use vauban::source::Sources;
+use vauban::source::{FileId, Sources, Span};
 use vauban::space::Flow;
 
 fn number(name: &str, otherwise: usize) -> usize {
@@ -208,4 +214,72 @@ fn what_the_corpus_emits_reads_back_whole() {
         }
     }
     assert!(whole > 10, "{whole} cases");
+}
+
+#[test]
+fn any_valid_manifests_read_as_an_independent_interpreter_takes_them() {
+    let wanted = number("VAUBAN_FLOWS", 15_000) * 2;
+    let mut seed = number("VAUBAN_SEED", 0) as u64;
+    let (mut tried, mut unread, mut allowed) = (0, 0, 0);
+    let nowhere = Span {
+        file: FileId(0),
+        start: 0,
+        end: 0,
+    };
+    let namespaces = draw::namespaces(nowhere);
+    while tried < wanted {
+        seed += 1;
+        let mut random = Random::new(seed);
+        let version = *random.pick(&[(3, 29), (3, 30), (3, 31), (3, 32), (3, 33)]);
+        let cluster = draw::cluster(&mut random);
+        let texts = manifests::manifests(&mut random, version);
+        let each = || texts.iter().map(String::as_str);
+        let (reading, faults) = read_texts(each(), version, &cluster, &namespaces);
+        assert!(
+            faults.is_empty(),
+            "seed {seed}: {faults:#?}\n{}",
+            texts.join("\n")
+        );
+        let engines: Vec<_> = [(1e6, false), (1e6, true), (f64::INFINITY, false)]
+            .into_iter()
+            .filter(|(_, counts)| !counts || version >= (3, 32))
+            .map(|(missing_order, counts_empty_lists)| {
+                let server = Server {
+                    version,
+                    missing_order,
+                    counts_empty_lists,
+                };
+                calico_any::Cluster::parse(each(), server).unwrap()
+            })
+            .collect();
+        for _ in 0..100 {
+            let (seen, hidden) = draw::flow(&mut random, &cluster);
+            tried += 1;
+            if is_unread(&reading, &seen.flow) {
+                unread += 1;
+                continue;
+            }
+            let read = allows(&reading, &seen.flow);
+            allowed += usize::from(read);
+            for engine in &engines {
+                let outcome = engine.decide(&seen, &hidden);
+                assert_eq!(
+                    read,
+                    outcome.allowed,
+                    "seed {seed}, {version:?}: {:?} {} from {} to {}: {}\n{hidden:?}\n{:?}\n{}\n{:#?}",
+                    seen.flow.direction,
+                    seen.flow,
+                    seen.peer_address,
+                    seen.subject_address,
+                    outcome.why,
+                    decide(&reading.program, &seen.flow),
+                    texts.join("\n"),
+                    reading.program.policies,
+                );
+            }
+        }
+    }
+    eprintln!("{tried} flows, {unread} of them not decided, {allowed} allowed");
+    assert!(unread * 2 < tried, "{unread} of {tried} flows are not decided");
+    assert!(allowed * 10 > tried && allowed * 10 < tried * 9);
 }
