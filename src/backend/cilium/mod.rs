@@ -8,6 +8,7 @@ mod lower;
 mod manifest;
 mod object;
 mod peers;
+pub mod read;
 mod selector;
 mod support;
 mod traffic;

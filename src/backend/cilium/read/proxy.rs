@@ -1,0 +1,282 @@
+//! What a rule of layer 7 may say, and where: `rules`, `listener`, `serverNames` and the TLS contexts of `toPorts`.
+//!
+//! None of it changes what the policy of a pod allows: such traffic is allowed and then inspected by a proxy, which may still refuse a request.
+//! What is read here is what validators refuse, and the names that the DNS proxy lets through.
+
+use super::names;
+use super::ports::{Place, Port, Traffic};
+use crate::backend::read::document::{Fields, invalid};
+use crate::diagnostic::Diagnostics;
+use crate::source::Span;
+use crate::space::Direction;
+
+/// How many rules of each kind an element has.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Kinds {
+    dns: usize,
+    http: usize,
+    kafka: usize,
+    other: usize,
+}
+
+impl Kinds {
+    /// What is refused for where the element stands: names are asked for at egress only, and the host has a proxy for names only.
+    pub(super) fn check(
+        &self,
+        span: Span,
+        path: &str,
+        place: Place<'_>,
+        diagnostics: &mut Diagnostics,
+    ) {
+        let spoken = [
+            ("DNS", self.dns),
+            ("HTTP", self.http),
+            ("Kafka", self.kafka),
+            ("L7", self.other),
+        ];
+        let mut some = spoken.into_iter().filter(|(_, count)| *count > 0);
+        let why = match place.direction {
+            Direction::Ingress if place.host && some.clone().next().is_some() => {
+                "L7 policy is not supported on host ingress yet".to_owned()
+            }
+            Direction::Egress if place.host => match some.find(|(kind, _)| *kind != "DNS") {
+                Some((kind, _)) => {
+                    format!("L7 protocol {kind} is not supported on host egress yet")
+                }
+                None => return,
+            },
+            _ => return,
+        };
+        diagnostics.push(invalid(span, format!("{path}: {why}")));
+    }
+}
+
+/// Reads what stands beside `ports` in a rule that allows.
+pub(super) fn read(
+    fields: &mut Fields<'_>,
+    ports: &[Port],
+    place: Place<'_>,
+    traffic: &mut Traffic,
+    kinds: &mut Kinds,
+    diagnostics: &mut Diagnostics,
+) {
+    let (span, path) = (fields.span, fields.path.clone());
+    let terminating = tls("terminatingTLS", fields, diagnostics);
+    tls("originatingTLS", fields, diagnostics);
+    let names = fields.texts("serverNames", diagnostics);
+    let listener = listener(fields, diagnostics);
+    let mut own = Kinds::default();
+    let rules = fields.map("rules", diagnostics);
+    if let Some(rules) = rules {
+        read_rules(rules, place, traffic, &mut own, diagnostics);
+    }
+    let mut refuse = |why: String| diagnostics.push(invalid(span, format!("{path}: {why}")));
+    let empty = own.dns + own.http + own.kafka + own.other == 0;
+    if own.dns > 0 {
+        if place.direction == Direction::Ingress {
+            refuse("DNS rules are not allowed on ingress".into());
+        }
+        if ports.is_empty() {
+            refuse("port 53 must be specified for DNS rules".into());
+        }
+        if ports
+            .iter()
+            .any(|port| port.number.is_some_and(|number| port.end > number))
+        {
+            refuse("DNS rules do not support port ranges".into());
+        }
+    }
+    if let Some(names) = names {
+        if names.is_empty() {
+            refuse("serverNames in body should have at least 1 items".into());
+        }
+        if names.iter().any(|(name, _)| name.is_empty()) {
+            refuse("empty server name is not allowed".into());
+        }
+        if !names.is_empty() && !empty && !terminating {
+            refuse("ServerNames are not allowed with L7 rules without TLS termination".into());
+        }
+    }
+    if listener {
+        if place.direction == Direction::Ingress {
+            refuse("Listener is not allowed on ingress".into());
+        }
+        if !empty {
+            refuse("Listener is not allowed with L7 rules".into());
+        }
+    }
+    if !empty {
+        if own.dns == 0 && ports.iter().any(|port| !port.tcp) {
+            refuse("L7 rules can only apply to TCP except for DNS rules".into());
+        }
+        if ports.iter().any(|port| port.number == Some(0)) {
+            refuse("L7 rules can not be used when a port is 0".into());
+        }
+    }
+    kinds.dns += own.dns;
+    kinds.http += own.http;
+    kinds.kafka += own.kafka;
+    kinds.other += own.other;
+}
+
+/// A TLS context; whether there is one.
+fn tls(key: &str, fields: &mut Fields<'_>, diagnostics: &mut Diagnostics) -> bool {
+    let Some(mut context) = fields.map(key, diagnostics) else {
+        return false;
+    };
+    match context.map("secret", diagnostics) {
+        Some(secret) => self::secret(secret, diagnostics),
+        None => {
+            let why = format!("{}: Required value", context.at("secret"));
+            diagnostics.push(invalid(context.span, why));
+        }
+    }
+    for key in ["trustedCA", "certificate", "privateKey"] {
+        context.text(key, diagnostics);
+    }
+    context.finish(diagnostics);
+    true
+}
+
+fn secret(mut secret: Fields<'_>, diagnostics: &mut Diagnostics) {
+    secret.text("namespace", diagnostics);
+    if secret.text("name", diagnostics).is_none() {
+        let why = format!("{}: Required value", secret.at("name"));
+        diagnostics.push(invalid(secret.span, why));
+    }
+    secret.finish(diagnostics);
+}
+
+/// A listener of Envoy; whether there is one.
+fn listener(fields: &mut Fields<'_>, diagnostics: &mut Diagnostics) -> bool {
+    let Some(mut listener) = fields.map("listener", diagnostics) else {
+        return false;
+    };
+    let span = listener.span;
+    if let Some(mut config) = listener.map("envoyConfig", diagnostics) {
+        config.text("kind", diagnostics);
+        config.text("name", diagnostics);
+        config.finish(diagnostics);
+    } else {
+        let why = format!("{}: Required value", listener.at("envoyConfig"));
+        diagnostics.push(invalid(span, why));
+    }
+    if listener.text("name", diagnostics).is_none() {
+        let why = format!("{}: Required value", listener.at("name"));
+        diagnostics.push(invalid(span, why));
+    }
+    if let Some(priority) = listener.int("priority", diagnostics)
+        && !(1..=100).contains(&priority)
+    {
+        let at = listener.at("priority");
+        let why = format!("{at}: Invalid value: {priority}: should be between 1 and 100");
+        diagnostics.push(invalid(span, why));
+    }
+    listener.finish(diagnostics);
+    true
+}
+
+fn read_rules(
+    mut rules: Fields<'_>,
+    place: Place<'_>,
+    traffic: &mut Traffic,
+    kinds: &mut Kinds,
+    diagnostics: &mut Diagnostics,
+) {
+    let version = place.facts.version;
+    let (span, path) = (rules.span, rules.path.clone());
+    let mut types = 0;
+    let at = rules.at("dns");
+    if let Some(list) = rules.list("dns", diagnostics) {
+        types += 1;
+        kinds.dns = list.len();
+        for (index, node) in list.iter().enumerate() {
+            let fields = Fields::of(node, format!("{at}[{index}]"), diagnostics);
+            let read = fields.and_then(|fields| names::read(fields, version, diagnostics));
+            traffic.dns.extend(read);
+        }
+    }
+    let at = rules.at("http");
+    if let Some(list) = rules.list("http", diagnostics) {
+        types += 1;
+        kinds.http = list.len();
+        for (index, node) in list.iter().enumerate() {
+            if let Some(fields) = Fields::of(node, format!("{at}[{index}]"), diagnostics) {
+                http(fields, diagnostics);
+            }
+        }
+    }
+    // Kafka and the parsers of proxylib are gone since 1.20.
+    if version < (1, 20) {
+        let at = rules.at("kafka");
+        if let Some(list) = rules.list("kafka", diagnostics) {
+            types += 1;
+            kinds.kafka = list.len();
+            for (index, node) in list.iter().enumerate() {
+                if let Some(mut fields) = Fields::of(node, format!("{at}[{index}]"), diagnostics) {
+                    for key in ["role", "apiKey", "apiVersion", "clientID", "topic"] {
+                        fields.text(key, diagnostics);
+                    }
+                    fields.finish(diagnostics);
+                }
+            }
+        }
+        let parser = rules.text("l7proto", diagnostics);
+        let at = rules.at("l7");
+        if let Some(list) = rules.list("l7", diagnostics) {
+            if parser.is_none() {
+                let why = "'l7' may only be specified when a 'l7proto' is also specified";
+                diagnostics.push(invalid(span, format!("{path}: {why}")));
+            }
+            kinds.other = list.len();
+            for (index, node) in list.iter().enumerate() {
+                // The keys are the parser's.
+                Fields::of(node, format!("{at}[{index}]"), diagnostics);
+            }
+        }
+        types += usize::from(parser.is_some());
+        kinds.other = kinds.other.max(usize::from(parser.is_some()));
+    }
+    if types > 1 && kinds.dns + kinds.http + kinds.kafka + kinds.other > 0 {
+        let why = "multiple L7 protocol rule types specified in single rule";
+        diagnostics.push(invalid(span, format!("{path}: {why}")));
+    }
+    rules.finish(diagnostics);
+}
+
+/// Regular expressions are left to Envoy: whether they compile changes no verdict of a pod.
+fn http(mut rule: Fields<'_>, diagnostics: &mut Diagnostics) {
+    for key in ["path", "method", "host"] {
+        rule.text(key, diagnostics);
+    }
+    rule.texts("headers", diagnostics);
+    let at = rule.at("headerMatches");
+    let matches = rule.list("headerMatches", diagnostics).unwrap_or_default();
+    for (index, node) in matches.iter().enumerate() {
+        let Some(mut fields) = Fields::of(node, format!("{at}[{index}]"), diagnostics) else {
+            continue;
+        };
+        let (name, span) = (fields.text("name", diagnostics), fields.span);
+        if name.is_none_or(|name| name.is_empty()) {
+            diagnostics.push(invalid(
+                span,
+                format!("{}: Header name missing", fields.path),
+            ));
+        }
+        fields.text("value", diagnostics);
+        if let Some(secret) = fields.map("secret", diagnostics) {
+            self::secret(secret, diagnostics);
+        }
+        let mismatch = fields.text("mismatch", diagnostics);
+        if let Some(word) = mismatch
+            && !["LOG", "ADD", "DELETE", "REPLACE"].contains(&word.as_str())
+        {
+            diagnostics.push(invalid(
+                span,
+                format!("{}: Invalid header action: {word}", fields.path),
+            ));
+        }
+        fields.finish(diagnostics);
+    }
+    rule.finish(diagnostics);
+}
