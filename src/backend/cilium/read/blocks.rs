@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use ipnet::IpNet;
 use smol_str::SmolStr;
 
-use super::identity::{Ends, Facts, Stack};
+use super::ends::Ends;
+use super::identity::{Facts, Stack};
 use super::selector::Selector;
 use crate::backend::read::Cidr;
 use crate::backend::read::document::{Document, Fields, invalid};

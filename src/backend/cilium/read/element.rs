@@ -7,7 +7,9 @@
 use smol_str::{SmolStr, format_smolstr};
 
 use super::blocks::{self, Groups};
-use super::identity::{Ends, Facts, entity, select};
+use super::ends::Ends;
+use super::entity::entity;
+use super::identity::{Facts, select};
 use super::names::{self, Pattern};
 use super::ports::{Place, Traffic, traffic};
 use super::selector::Selector;

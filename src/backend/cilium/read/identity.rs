@@ -6,9 +6,12 @@
 
 use smol_str::SmolStr;
 
+use super::ends::{Ends, Part};
+use super::entity::proxy;
+use super::filter::is_filtered;
 use crate::backend::read::{Cidr, Context};
 use crate::model::Cluster;
-use crate::space::{AddressSet, Direction, EndpointSet, METADATA_NAME, Namespaces, Pods, ValueSet};
+use crate::space::{AddressSet, EndpointSet, METADATA_NAME, Namespaces, Pods, ValueSet};
 
 /// `io.kubernetes.pod.namespace`: the name of a pod's namespace.
 pub(super) const NAMESPACE: &str = "io.kubernetes.pod.namespace";
@@ -17,7 +20,7 @@ pub(super) const NAMESPACE_LABELS: &str = "io.cilium.k8s.namespace.labels.";
 /// The name of the cluster.
 pub(super) const CLUSTER: &str = "io.cilium.k8s.policy.cluster";
 /// The name of a pod's service account.
-const SERVICE_ACCOUNT: &str = "io.cilium.k8s.policy.serviceaccount";
+pub(super) const SERVICE_ACCOUNT: &str = "io.cilium.k8s.policy.serviceaccount";
 
 /// The source of a label in a requirement.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -159,7 +162,7 @@ impl<'c> Facts<'c> {
     }
 
     /// The addresses of the API server that are nodes', and those that are outside. Where no fact says which addresses are nodes', each may be either.
-    fn apiserver(self) -> Option<(AddressSet, AddressSet)> {
+    pub(super) fn apiserver(self) -> Option<(AddressSet, AddressSet)> {
         let addresses = self.cluster.apiserver.as_ref()?;
         Some(match &self.cluster.nodes {
             Some(nodes) => (addresses.intersect(nodes), addresses.subtract(nodes)),
@@ -225,235 +228,6 @@ impl<'c> Facts<'c> {
             Kind::RemoteNode => Label::LocalCluster,
             _ => Label::Unknown,
         }
-    }
-}
-
-/// Ends with the two kinds of nodes told apart.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Part {
-    /// Pods, outside addresses, the proxy and names.
-    pub(super) ends: EndpointSet,
-    /// The pod's own node, at these addresses.
-    pub(super) host: AddressSet,
-    /// Other nodes.
-    pub(super) remote: AddressSet,
-}
-
-impl Part {
-    fn union(&self, other: &Part) -> Part {
-        Part {
-            ends: self.ends.union(&other.ends),
-            host: self.host.union(&other.host),
-            remote: self.remote.union(&other.remote),
-        }
-    }
-
-    /// Everything.
-    fn all() -> Part {
-        Part {
-            ends: EndpointSet {
-                nodes: AddressSet::empty(),
-                ..EndpointSet::anywhere()
-            },
-            host: AddressSet::full(),
-            remote: AddressSet::full(),
-        }
-    }
-
-    fn nodes(addresses: AddressSet) -> Part {
-        Part {
-            ends: EndpointSet::empty(),
-            host: addresses.clone(),
-            remote: addresses,
-        }
-    }
-
-    fn outside(addresses: AddressSet) -> Part {
-        Part {
-            ends: EndpointSet::of_outside(addresses),
-            ..Part::default()
-        }
-    }
-}
-
-/// The ends that are selected, and those that may be.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Ends {
-    /// For certain.
-    pub(super) certain: Part,
-    /// As far as is known.
-    pub(super) possible: Part,
-    /// Why it is not known.
-    pub(super) why: Option<String>,
-}
-
-impl Ends {
-    pub(super) fn certain(part: Part) -> Self {
-        Ends {
-            certain: part,
-            ..Ends::default()
-        }
-    }
-
-    pub(super) fn possible(part: Part, why: impl Into<String>) -> Self {
-        Ends {
-            possible: part,
-            why: Some(why.into()),
-            ..Ends::default()
-        }
-    }
-
-    /// Every end.
-    pub(super) fn anywhere() -> Self {
-        Ends::certain(Part::all())
-    }
-
-    /// Perhaps every end.
-    pub(super) fn perhaps_anywhere(why: impl Into<String>) -> Self {
-        Ends::possible(Part::all(), why)
-    }
-
-    /// What addresses mean where a CIDR can mean any end: nodes by their addresses, and pods by the ranges that are declared for them.
-    pub(super) fn by_address(addresses: &AddressSet, facts: Facts<'_>) -> Ends {
-        let pods = Part {
-            ends: EndpointSet::of_pods([Pods::any()]),
-            ..Part::default()
-        };
-        let why = "whether the CIDR holds all of the pods' addresses, or none, no fact says";
-        let pods = match &facts.cluster.pods {
-            _ if addresses.is_full() => Ends::certain(pods),
-            _ if addresses.is_empty() => Ends::default(),
-            Some(ranges) => {
-                let said = match facts.stack() {
-                    Stack::V4 => !ranges.v4.is_empty(),
-                    Stack::V6 => !ranges.v6.is_empty(),
-                    Stack::Dual => true,
-                    Stack::Unknown => false,
-                };
-                match (said, ranges.is_subset(addresses), ranges.meets(addresses)) {
-                    (true, true, _) => Ends::certain(pods),
-                    (true, _, false) => Ends::default(),
-                    _ => Ends::possible(pods, why),
-                }
-            }
-            None => Ends::possible(pods, why),
-        };
-        Ends::certain(Part::nodes(addresses.clone())).union(pods)
-    }
-
-    /// Outside addresses: those that are selected and those that may be.
-    pub(super) fn outside(certain: AddressSet, possible: AddressSet, why: &str) -> Self {
-        Ends {
-            certain: Part::outside(certain),
-            why: (!possible.is_empty()).then(|| why.to_owned()),
-            possible: Part::outside(possible),
-        }
-    }
-
-    pub(super) fn union(self, other: Ends) -> Ends {
-        Ends {
-            certain: self.certain.union(&other.certain),
-            possible: self.possible.union(&other.possible),
-            why: self.why.or(other.why),
-        }
-    }
-
-    /// The ends as the model has them, which does not tell a pod's own node from others: to a node goes what goes to both kinds, and from nodes
-    /// speak the others, since the own one always reaches its pods.
-    pub(super) fn seen(self, direction: Direction) -> Seen {
-        let mut certain = self.certain.ends;
-        let mut possible = self.possible.ends;
-        let mut why = self.why;
-        let host = self.certain.host.union(&self.possible.host);
-        match direction {
-            Direction::Ingress => {
-                certain.nodes = self.certain.remote;
-                possible.nodes = self.possible.remote;
-            }
-            Direction::Egress => {
-                certain.nodes = self.certain.host.intersect(&self.certain.remote);
-                let remote = self.certain.remote.union(&self.possible.remote);
-                possible.nodes = host.union(&remote).subtract(&certain.nodes);
-                if !possible.nodes.is_empty() && why.is_none() {
-                    why = Some(
-                        "it tells the pod's own node from the others, which flows do not say"
-                            .into(),
-                    );
-                }
-            }
-        }
-        Seen {
-            certain,
-            possible,
-            host,
-            why,
-        }
-    }
-}
-
-/// What [`Ends::seen`] gives.
-#[derive(Clone, Debug)]
-pub(super) struct Seen {
-    /// Selected for certain.
-    pub(super) certain: EndpointSet,
-    /// Selected perhaps.
-    pub(super) possible: EndpointSet,
-    /// The addresses at which the pod's own node is, or may be, selected.
-    pub(super) host: AddressSet,
-    /// Why it is not known.
-    pub(super) why: Option<String>,
-}
-
-/// The ends that an entity stands for (`EntitySelectorMapping`); `None` if the CRD of this version does not have it. `world-ipv4` and
-/// `world-ipv6` are the agent's own: the CRD refuses them.
-pub(super) fn entity(name: &str, facts: Facts<'_>) -> Option<Ends> {
-    let host = Part {
-        host: AddressSet::full(),
-        ..Part::default()
-    };
-    let remote = Part {
-        remote: AddressSet::full(),
-        ..Part::default()
-    };
-    Some(match name {
-        "all" => Ends::anywhere(),
-        "world" => Ends::certain(Part::outside(AddressSet::full())),
-        "host" => Ends::certain(host),
-        "remote-node" => Ends::certain(remote),
-        "ingress" => Ends::certain(proxy()),
-        "init" | "health" | "unmanaged" | "none" => Ends::default(),
-        "kube-apiserver" => apiserver(facts, "no fact says where the API server is"),
-        // With one cluster, all of a mesh is the cluster.
-        "cluster-mesh" if facts.version < (1, 20) => return None,
-        "cluster" | "cluster-mesh" => {
-            let mut inside = proxy().union(&Part::nodes(AddressSet::full()));
-            inside.ends.pods = vec![Pods::any()];
-            Ends::certain(inside).union(apiserver(
-                facts,
-                "an API server outside of the cluster is in `cluster`, and no fact says where it is",
-            ))
-        }
-        _ => return None,
-    })
-}
-
-fn proxy() -> Part {
-    Part {
-        ends: EndpointSet {
-            proxy: true,
-            ..EndpointSet::empty()
-        },
-        ..Part::default()
-    }
-}
-
-fn apiserver(facts: Facts<'_>, why: &str) -> Ends {
-    match facts.apiserver() {
-        Some((nodes, outside)) => Ends::certain(Part::nodes(nodes).union(&Part::outside(outside))),
-        None => Ends::possible(
-            Part::nodes(AddressSet::full()).union(&Part::outside(AddressSet::full())),
-            why,
-        ),
     }
 }
 
@@ -571,66 +345,4 @@ pub(super) fn select(requirements: &[Requirement], facts: Facts<'_>) -> Ends {
         found.why = Some("a label in it depends on what no fact says".to_owned());
     }
     found
-}
-
-/// Whether the agent's default label filter keeps a pod's label out of its identity: to a selector it then never exists
-/// (`defaultLabelPrefixCfg`; the longest inclusion against the shortest exclusion, both at the start of the key).
-fn is_filtered(key: &str, version: (u16, u16)) -> bool {
-    const IN: [&str; 5] = [
-        NAMESPACE,
-        "io.cilium.k8s.namespace.labels",
-        "app.kubernetes.io",
-        CLUSTER,
-        SERVICE_ACCOUNT,
-    ];
-    const OUT: [&str; 12] = [
-        "io.kubernetes",
-        "kubernetes.io",
-        "statefulset.kubernetes.io/pod-name",
-        "apps.kubernetes.io/pod-index",
-        "batch.kubernetes.io/job-completion-index",
-        "batch.kubernetes.io/controller-uid",
-        "k8s.io",
-        "pod-template-generation",
-        "pod-template-hash",
-        "controller-revision-hash",
-        "controller-uid",
-        "etcd_node",
-    ];
-    let of = |prefix: &&str| key.starts_with(prefix).then_some(prefix.len());
-    let mut out: Vec<usize> = OUT.iter().filter_map(of).collect();
-    if version >= (1, 19) {
-        out.extend(of(&"topology.kubernetes.io"));
-    }
-    if key.starts_with("annotation") {
-        out.push(key.len());
-    }
-    let beta = "beta.kubernetes.io";
-    out.extend(key.rfind(beta).map(|at| at + beta.len()));
-    let included = IN.iter().filter_map(of).max().unwrap_or(0);
-    out.into_iter().min().is_some_and(|out| included <= out)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_label_filter_is_the_default_one() {
-        for key in [
-            "io.kubernetes.container.name",
-            "kubernetes.io/os",
-            "pod-template-hash",
-            "annotation.x",
-            "failure-domain.beta.kubernetes.io/zone",
-            "app.kubernetes.io/of.beta.kubernetes.io",
-        ] {
-            assert!(is_filtered(key, (1, 17)), "{key}");
-        }
-        for key in ["app", "app.kubernetes.io/name", NAMESPACE, SERVICE_ACCOUNT] {
-            assert!(!is_filtered(key, (1, 20)), "{key}");
-        }
-        assert!(!is_filtered("topology.kubernetes.io/zone", (1, 18)));
-        assert!(is_filtered("topology.kubernetes.io/zone", (1, 19)));
-    }
 }

@@ -15,6 +15,9 @@
 
 mod blocks;
 mod element;
+mod ends;
+mod entity;
+mod filter;
 mod icmp;
 mod identity;
 mod names;
