@@ -98,7 +98,15 @@ pub(super) fn outside(nets: &[IpNet], except: &[IpNet], facts: Facts<'_>) -> End
             (IpNet::V6(_), _) => possible.v4 = full.v4.clone(),
         }
     }
-    let addresses = of(nets).subtract(&holes);
+    let mut addresses = of(nets).subtract(&holes);
+    // An exception of `/0` is then the whole world, too.
+    if except.iter().any(|hole| hole.prefix_len() == 0) && facts.stack() != Stack::Dual {
+        possible = match facts.stack() {
+            Stack::Unknown => possible.union(&addresses),
+            _ => AddressSet::empty(),
+        };
+        addresses = AddressSet::empty();
+    }
     let others = match facts.cidr {
         Cidr::AsTarget | Cidr::Outside => Ends::default(),
         Cidr::Any => Ends::by_address(&addresses, facts),

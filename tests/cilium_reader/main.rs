@@ -1,6 +1,23 @@
-//! What the tests of the reader share: reading texts, and deciding flows with what was read.
+//! The reader of Cilium's manifests: what it says of every object that we emit, of hand-written tables, and of random manifests.
+//!
+//! `VAUBAN_FLOWS` sets how many flows are tried (default 15,000), `VAUBAN_SEED` where the seeds begin.
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test fails by panicking; each test binary uses its part"
+)]
 
+#[path = "../cases/mod.rs"]
+mod cases;
 mod emitted;
+#[path = "../generator/mod.rs"]
+mod generator;
+#[path = "../interpreters/mod.rs"]
+mod interpreters;
+mod table;
 
 use vauban::backend::cilium::read::read;
 use vauban::backend::read::document::{Document, documents};
@@ -13,6 +30,7 @@ use vauban::space::Flow;
 
 /// What came of texts.
 pub struct Read {
+    /// What was read.
     pub reading: Reading,
     /// The notes of all diagnostics.
     pub faults: Vec<String>,
@@ -21,7 +39,9 @@ pub struct Read {
 /// What a reading says of a flow.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Said {
+    /// It passes.
     Allowed,
+    /// It does not.
     Denied,
     /// Why it is not decided.
     Nothing(String),
@@ -55,6 +75,7 @@ pub fn reading<'t>(
 }
 
 impl Read {
+    /// What is said of a flow.
     pub fn says(&self, flow: &Flow) -> Said {
         let unread = self.reading.unread.iter().find(|part| {
             part.direction == flow.direction && part.flows.iter().any(|flows| in_box(flows, flow))
@@ -67,4 +88,12 @@ impl Read {
             },
         }
     }
+}
+
+/// A setting from the environment.
+fn number(name: &str, otherwise: usize) -> usize {
+    let value = std::env::var(name).ok();
+    value
+        .and_then(|value| value.parse().ok())
+        .unwrap_or(otherwise)
 }

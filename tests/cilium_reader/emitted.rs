@@ -9,18 +9,11 @@ use vauban::compile::{Input, TargetInput, compile};
 use vauban::meaning::{Verdict, decide};
 use vauban::model::{Program, Target};
 
-use super::{Said, reading};
+use super::{Said, number, reading};
 use crate::cases::{Aim, Case};
 use crate::generator::project::Project;
 use crate::generator::random::Dial;
 use crate::generator::{Random, flows, random};
-
-fn number(name: &str, otherwise: usize) -> usize {
-    let value = std::env::var(name).ok();
-    value
-        .and_then(|value| value.parse().ok())
-        .unwrap_or(otherwise)
-}
 
 fn emit(project: &Project, dial: &Dial) -> Option<(Arc<Program>, Vec<String>)> {
     let world = project.world();

@@ -1,0 +1,1324 @@
+//! Rows of the facts, by hand: a rule, and flows with what becomes of them.
+//!
+//! A flow is `SUBJECT < PEER TRAFFIC = yes` (ingress) or `SUBJECT > PEER TRAFFIC = no` (egress); `?` is "not decided". A pod is
+//! `NAMESPACE/LABELS`, labels joined by commas, `@name` its service account, `name:80` a TCP port that it names.
+
+use std::collections::BTreeMap;
+
+use smol_str::SmolStr;
+use vauban::model::{Cluster, Namespace};
+use vauban::source::{FileId, Span};
+use vauban::space::{AddressSet, Direction, End, Flow, Pod, Traffic, Transport};
+
+use super::{Said, reading};
+
+const SPAN: Span = Span {
+    file: FileId(0),
+    start: 0,
+    end: 0,
+};
+
+const SPACES: [(&str, &[(&str, &str)]); 3] = [
+    ("data", &[("env", "dev")]),
+    ("shop", &[("env", "prod")]),
+    ("wild", &[]),
+];
+
+fn addresses(nets: &[&str]) -> AddressSet {
+    nets.iter().fold(AddressSet::empty(), |all, net| {
+        all.union(&AddressSet::of(net.parse().unwrap()))
+    })
+}
+
+/// A cluster with IPv4 only, of which everything is known.
+fn known() -> Cluster {
+    Cluster {
+        pods: Some(addresses(&["10.244.0.0/16"])),
+        nodes: Some(addresses(&["192.168.10.0/24"])),
+        apiserver: Some(addresses(&["192.168.10.1/32", "172.16.0.1/32"])),
+        ipv6_none: true,
+        sctp: true,
+        ..Cluster::unknown()
+    }
+}
+
+fn namespaces() -> Vec<Namespace> {
+    let labels = |labels: &[(&str, &str)]| {
+        let each = labels.iter();
+        each.map(|(key, value)| ((*key).into(), (*value).into()))
+            .collect()
+    };
+    SPACES
+        .iter()
+        .map(|(name, known)| Namespace {
+            name: (*name).into(),
+            labels: labels(known),
+            span: SPAN,
+        })
+        .collect()
+}
+
+fn pod(text: &str) -> Pod {
+    let (namespace, rest) = text.split_once('/').unwrap();
+    let known = SPACES.iter().find(|(name, _)| *name == namespace);
+    let mut pod = Pod {
+        namespace: namespace.into(),
+        namespace_labels: known
+            .into_iter()
+            .flat_map(|(_, labels)| labels.iter())
+            .map(|(key, value)| ((*key).into(), (*value).into()))
+            .collect(),
+        labels: BTreeMap::new(),
+        service_account: "default".into(),
+        named_ports: BTreeMap::new(),
+    };
+    for part in rest.split(',').filter(|part| !part.is_empty()) {
+        if let Some(account) = part.strip_prefix('@') {
+            pod.service_account = account.into();
+        } else if let Some((key, value)) = part.split_once('=') {
+            pod.labels.insert(key.into(), value.into());
+        } else {
+            let (name, port) = part.split_once(':').unwrap();
+            let key = (Transport::Tcp, SmolStr::new(name));
+            pod.named_ports.insert(key, port.parse().unwrap());
+        }
+    }
+    pod
+}
+
+fn end(text: &str) -> End {
+    if text == "proxy" {
+        return End::Proxy;
+    }
+    if let Some(address) = text.strip_prefix("node:") {
+        return End::Node(address.parse().unwrap());
+    }
+    if text.contains('/') {
+        return End::Pod(pod(text));
+    }
+    let mut parts = text.split('~');
+    End::Outside {
+        address: parts.next().unwrap().parse().unwrap(),
+        names: parts.map(SmolStr::new).collect(),
+    }
+}
+
+fn flow(text: &str) -> Flow {
+    let words: Vec<&str> = text.split(' ').collect();
+    let [subject, way, peer, protocol, number] = words[..] else {
+        panic!("not a flow: {text}");
+    };
+    let port = |transport| Traffic::Port(transport, number.parse().unwrap());
+    Flow {
+        direction: match way {
+            "<" => Direction::Ingress,
+            ">" => Direction::Egress,
+            _ => panic!("not a way: {text}"),
+        },
+        subject: pod(subject),
+        peer: end(peer),
+        traffic: match protocol {
+            "tcp" => port(Transport::Tcp),
+            "udp" => port(Transport::Udp),
+            "sctp" => port(Transport::Sctp),
+            "icmp" => Traffic::Icmp(number.parse().unwrap(), 0),
+            "icmpv6" => Traffic::Icmpv6(number.parse().unwrap(), 0),
+            _ => Traffic::Protocol(number.parse().unwrap()),
+        },
+    }
+}
+
+/// A policy of the namespace `shop`, or a clusterwide one, with one rule.
+fn policy(kind: &str, rule: &str) -> String {
+    let rule = rule.replace('\n', "\n  ");
+    let namespace = match kind {
+        "CiliumNetworkPolicy" => ", namespace: shop",
+        _ => "",
+    };
+    format!(
+        "apiVersion: cilium.io/v2\nkind: {kind}\nmetadata: {{name: p{namespace}}}\nspec:\n  {rule}\n"
+    )
+}
+
+const CNP: &str = "CiliumNetworkPolicy";
+const CCNP: &str = "CiliumClusterwideNetworkPolicy";
+
+fn judge(texts: &[&str], version: (u16, u16), cluster: &Cluster, rows: &str) {
+    let read = reading(texts.iter().copied(), version, cluster, &namespaces());
+    let whole = texts.join("---\n");
+    assert!(read.faults.is_empty(), "{:#?}\n{whole}", read.faults);
+    for row in rows.lines().map(str::trim).filter(|row| !row.is_empty()) {
+        let (text, wanted) = row.rsplit_once(" = ").unwrap();
+        let said = match read.says(&flow(text)) {
+            Said::Allowed => "yes",
+            Said::Denied => "no",
+            Said::Nothing(_) => "?",
+        };
+        assert_eq!(said, wanted, "{text} in {version:?}\n{whole}");
+    }
+}
+
+const ALL: [(u16, u16); 4] = [(1, 17), (1, 18), (1, 19), (1, 20)];
+
+/// Judges a rule of the kind in every version.
+fn rule(kind: &str, rule: &str, rows: &str) {
+    for version in ALL {
+        judge(&[&policy(kind, rule)], version, &known(), rows);
+    }
+}
+
+/// The faults that a rule has, in a version.
+fn faults(kind: &str, rule: &str, version: (u16, u16)) -> Vec<String> {
+    let text = policy(kind, rule);
+    reading([text.as_str()], version, &known(), &namespaces()).faults
+}
+
+fn refused(kind: &str, rule: &str, version: (u16, u16), why: &str) {
+    let faults = faults(kind, rule, version);
+    assert!(
+        faults.iter().any(|fault| fault.contains(why)),
+        "{version:?}: {faults:#?} instead of {why}\n{rule}"
+    );
+}
+
+const OPEN: &str = "endpointSelector: {matchLabels: {app: web}}\n";
+
+#[test]
+fn a_direction_that_is_not_said_is_left_alone() {
+    for nothing in ["", "ingress: null\n", "ingress: []\n"] {
+        rule(
+            CNP,
+            &format!("{OPEN}{nothing}egress: [{{}}]"),
+            "shop/app=web < 203.0.113.1 tcp 80 = yes
+             shop/app=web > 203.0.113.1 tcp 80 = no
+             shop/app=api > 203.0.113.1 tcp 80 = yes
+             data/app=web > 203.0.113.1 tcp 80 = yes",
+        );
+    }
+}
+
+#[test]
+fn an_empty_element_allows_nothing_and_closes() {
+    rule(
+        CNP,
+        &format!("{OPEN}ingress: [{{}}]"),
+        "shop/app=web < shop/app=api tcp 80 = no
+         shop/app=web < 203.0.113.1 tcp 80 = no
+         shop/app=web < node:192.168.10.7 tcp 80 = no
+         shop/app=web > shop/app=api tcp 80 = yes",
+    );
+    rule(
+        CNP,
+        &format!("{OPEN}ingressDeny: [{{}}]"),
+        "shop/app=web < shop/app=api tcp 80 = no
+         shop/app=web > shop/app=api tcp 80 = yes",
+    );
+    rule(
+        CNP,
+        &format!("{OPEN}ingressDeny: [{{}}]\nenableDefaultDeny: {{ingress: false}}"),
+        "shop/app=web < shop/app=api tcp 80 = yes",
+    );
+}
+
+#[test]
+fn ports_without_peers_are_of_any_peer() {
+    for peers in ["", "fromEndpoints: null, ", "fromGroups: [], "] {
+        rule(
+            CNP,
+            &format!(
+                "{OPEN}ingress: [{{{peers}toPorts: [{{ports: [{{port: \"80\", protocol: TCP}}]}}]}}]"
+            ),
+            "shop/app=web < data/ tcp 80 = yes
+             shop/app=web < 203.0.113.1 tcp 80 = yes
+             shop/app=web < node:192.168.10.7 tcp 80 = yes
+             shop/app=web < proxy tcp 80 = yes
+             shop/app=web < data/ tcp 81 = no
+             shop/app=web < data/ udp 80 = no
+             shop/app=web < data/ icmp 8 = no",
+        );
+    }
+    for peers in ["toFQDNs: [], ", "toServices: [], ", "toGroups: [], "] {
+        rule(
+            CNP,
+            &format!("{OPEN}egress: [{{{peers}toPorts: [{{ports: [{{port: \"80\"}}]}}]}}]"),
+            "shop/app=web > data/ tcp 80 = yes
+             shop/app=web > 203.0.113.1 udp 80 = yes
+             shop/app=web > 203.0.113.1 udp 81 = no",
+        );
+        rule(
+            CNP,
+            &format!("{OPEN}egress: [{{{}}}]", peers.trim_end_matches(", ")),
+            "shop/app=web > data/ tcp 80 = no",
+        );
+    }
+}
+
+#[test]
+fn a_list_of_peers_without_items_selects_nothing() {
+    for peers in ["Endpoints", "CIDR", "CIDRSet", "Entities", "Nodes"] {
+        for ports in ["", ", toPorts: [{ports: [{port: \"80\"}]}]"] {
+            rule(
+                CNP,
+                &format!(
+                    "{OPEN}ingress: [{{from{peers}: []{ports}}}]\negress: [{{to{peers}: []{ports}}}]"
+                ),
+                "shop/app=web < shop/ tcp 80 = no
+                 shop/app=web < 203.0.113.1 tcp 80 = no
+                 shop/app=web > shop/ tcp 80 = no
+                 shop/app=web > node:192.168.10.7 tcp 80 = no",
+            );
+        }
+    }
+    // Beside another kind of peers, too.
+    rule(
+        CNP,
+        &format!("{OPEN}ingress: [{{fromEndpoints: [], fromEntities: [world]}}]"),
+        "shop/app=web < 203.0.113.1 tcp 80 = no",
+    );
+}
+
+#[test]
+fn lists_of_ports_without_items_are_not_said() {
+    rule(
+        CNP,
+        &format!("{OPEN}ingress: [{{fromEndpoints: [{{}}], toPorts: [], icmps: []}}]"),
+        "shop/app=web < shop/ tcp 80 = yes
+         shop/app=web < shop/ icmp 8 = yes
+         shop/app=web < data/ tcp 80 = no",
+    );
+    rule(
+        CNP,
+        &format!("{OPEN}ingress: [{{toPorts: []}}]"),
+        "shop/app=web < shop/ tcp 80 = no",
+    );
+    rule(
+        CNP,
+        &format!("{OPEN}ingress: [{{fromEndpoints: [{{}}], toPorts: [{{}}]}}]"),
+        "shop/app=web < shop/ tcp 80 = no",
+    );
+}
+
+#[test]
+fn an_empty_peer_is_of_the_policys_namespace_or_of_all() {
+    rule(
+        CNP,
+        &format!("{OPEN}ingress: [{{fromEndpoints: [{{}}]}}]"),
+        "shop/app=web < shop/ tcp 80 = yes
+         shop/app=web < data/ tcp 80 = no
+         shop/app=web < 203.0.113.1 tcp 80 = no
+         shop/app=web < node:192.168.10.7 tcp 80 = no
+         shop/app=web < proxy tcp 80 = no",
+    );
+    rule(
+        CCNP,
+        &format!("{OPEN}ingress: [{{fromEndpoints: [{{}}]}}]"),
+        "shop/app=web < shop/ tcp 80 = yes
+         shop/app=web < data/ tcp 80 = yes
+         shop/app=web < 203.0.113.1 tcp 80 = no
+         shop/app=web < node:192.168.10.7 tcp 80 = no
+         shop/app=web < proxy tcp 80 = no
+         wild/app=web < data/ tcp 80 = yes",
+    );
+    rule(
+        CNP,
+        &format!("{OPEN}ingress: [{{fromEntities: [all]}}]"),
+        "shop/app=web < data/ tcp 80 = yes
+         shop/app=web < 203.0.113.1 icmp 8 = yes
+         shop/app=web < node:192.168.10.7 tcp 80 = yes
+         shop/app=web < proxy tcp 80 = yes",
+    );
+}
+
+#[test]
+fn an_empty_subject_is_of_the_policys_namespace_or_of_all() {
+    rule(
+        CNP,
+        "endpointSelector: {}\negress: [{}]",
+        "shop/ > data/ tcp 80 = no
+         data/ > shop/ tcp 80 = yes",
+    );
+    rule(
+        CCNP,
+        "endpointSelector: {}\negress: [{}]",
+        "shop/ > data/ tcp 80 = no
+         data/ > shop/ tcp 80 = no",
+    );
+    // A rule for nodes is for no pod.
+    rule(
+        CCNP,
+        "nodeSelector: {}\negress: [{}]\ningress: [{}]",
+        "shop/ > data/ tcp 80 = yes
+         shop/ < data/ tcp 80 = yes",
+    );
+}
+
+#[test]
+fn default_deny_is_a_direction_with_elements_and_without_a_word_against_it() {
+    let elements = "ingress: [{fromEntities: [world]}]\negress: [{toEntities: [world]}]";
+    let rows = |ingress, egress| {
+        format!(
+            "shop/app=web < data/ tcp 80 = {ingress}
+             shop/app=web > data/ tcp 80 = {egress}"
+        )
+    };
+    for (said, ingress, egress) in [
+        ("", "no", "no"),
+        ("enableDefaultDeny: {}", "no", "no"),
+        (
+            "enableDefaultDeny: {ingress: true, egress: true}",
+            "no",
+            "no",
+        ),
+        ("enableDefaultDeny: {ingress: false}", "yes", "no"),
+        ("enableDefaultDeny: {egress: false}", "no", "yes"),
+        (
+            "enableDefaultDeny: {ingress: false, egress: false}",
+            "yes",
+            "yes",
+        ),
+    ] {
+        rule(
+            CNP,
+            &format!("{OPEN}{elements}\n{said}"),
+            &rows(ingress, egress),
+        );
+    }
+    rule(
+        CNP,
+        &format!("{OPEN}ingress: [{{}}]\nenableDefaultDeny: {{egress: true}}"),
+        &rows("no", "yes"),
+    );
+}
+
+#[test]
+fn a_deny_beats_every_allow_of_every_object() {
+    let open = policy(CNP, &format!("{OPEN}ingress: [{{fromEntities: [all]}}]"));
+    let deny = policy(
+        CCNP,
+        "endpointSelector: {}\nenableDefaultDeny: {ingress: false}\ningressDeny: [{fromCIDR: [203.0.113.0/24]}, {toPorts: [{ports: [{port: \"22\", protocol: TCP}]}]}]",
+    );
+    for version in ALL {
+        judge(
+            &[&open, &deny],
+            version,
+            &known(),
+            "shop/app=web < 203.0.113.1 tcp 80 = no
+             shop/app=web < 203.0.114.1 tcp 80 = yes
+             shop/app=web < data/ tcp 22 = no
+             shop/app=web < data/ tcp 80 = yes
+             shop/app=web < node:192.168.10.7 tcp 22 = ?
+             shop/app=web < node:192.168.10.7 tcp 80 = yes
+             data/ < 203.0.113.1 tcp 80 = no
+             data/ < 198.51.100.1 tcp 80 = yes",
+        );
+    }
+}
+
+#[test]
+fn namespaces_are_added_to_peers_as_the_agent_does() {
+    let peers = |selector: &str| format!("{OPEN}ingress: [{{fromEndpoints: [{selector}]}}]");
+    for key in [
+        "io.kubernetes.pod.namespace",
+        "k8s:io.kubernetes.pod.namespace",
+        "any:io.kubernetes.pod.namespace",
+        "io.cilium.k8s.namespace.labels.kubernetes.io/metadata.name",
+    ] {
+        rule(
+            CNP,
+            &peers(&format!("{{matchLabels: {{\"{key}\": data}}}}")),
+            "shop/app=web < data/ tcp 80 = yes
+             shop/app=web < shop/ tcp 80 = no
+             shop/app=web < 203.0.113.1 tcp 80 = no",
+        );
+    }
+    for key in [
+        "io.cilium.k8s.namespace.labels.env",
+        "k8s:io.cilium.k8s.namespace.labels.env",
+    ] {
+        rule(
+            CNP,
+            &peers(&format!("{{matchLabels: {{\"{key}\": dev}}}}")),
+            "shop/app=web < data/ tcp 80 = yes
+             shop/app=web < shop/ tcp 80 = no
+             shop/app=web < wild/ tcp 80 = no",
+        );
+    }
+    rule(
+        CNP,
+        &peers(
+            "{matchExpressions: [{key: \"k8s:io.kubernetes.pod.namespace\", operator: Exists}]}",
+        ),
+        "shop/app=web < data/ tcp 80 = yes
+         shop/app=web < wild/ tcp 80 = yes
+         shop/app=web < proxy tcp 80 = no",
+    );
+}
+
+#[test]
+fn a_negative_namespace_alone_meets_more_than_pods_before_the_cluster_is_added() {
+    let text = format!(
+        "{OPEN}ingress: [{{fromEndpoints: [{{matchExpressions: [{{key: io.kubernetes.pod.namespace, operator: NotIn, values: [data]}}]}}]}}]"
+    );
+    for version in ALL {
+        let more = if version < (1, 19) { "yes" } else { "no" };
+        judge(
+            &[&policy(CNP, &text)],
+            version,
+            &known(),
+            &format!(
+                "shop/app=web < wild/ tcp 80 = yes
+                 shop/app=web < data/ tcp 80 = no
+                 shop/app=web < 203.0.113.1 tcp 80 = {more}
+                 shop/app=web < node:192.168.10.7 tcp 80 = {more}
+                 shop/app=web < proxy tcp 80 = {more}"
+            ),
+        );
+    }
+    // With node labels on, nodes carry the cluster's name, and no namespace.
+    let labelled = Cluster {
+        node_labels: true,
+        ..known()
+    };
+    judge(
+        &[&policy(CNP, &text)],
+        (1, 20),
+        &labelled,
+        // Their own labels could answer for a key without a source.
+        "shop/app=web < node:192.168.10.7 tcp 80 = ?
+         shop/app=web < 203.0.113.1 tcp 80 = no",
+    );
+    let text = text
+        .replace("io.kubernetes", "\"k8s:io.kubernetes")
+        .replace("namespace,", "namespace\",");
+    judge(
+        &[&policy(CNP, &text)],
+        (1, 20),
+        &labelled,
+        "shop/app=web < node:192.168.10.7 tcp 80 = yes
+         shop/app=web < 203.0.113.1 tcp 80 = no",
+    );
+}
+
+#[test]
+fn the_subjects_namespace_is_forced() {
+    rule(
+        CNP,
+        "endpointSelector: {matchLabels: {\"k8s:io.kubernetes.pod.namespace\": data}}\ningress: [{}]",
+        "shop/ < data/ tcp 80 = no
+         data/ < data/ tcp 80 = yes",
+    );
+    rule(
+        CNP,
+        "endpointSelector: {matchLabels: {io.kubernetes.pod.namespace: data}}\ningress: [{}]",
+        "shop/ < data/ tcp 80 = yes
+         data/ < data/ tcp 80 = yes",
+    );
+}
+
+#[test]
+fn labels_by_their_source() {
+    let peers =
+        |labels: &str| format!("{OPEN}egress: [{{toEndpoints: [{{matchLabels: {labels}}}]}}]");
+    for key in ["app", "k8s:app", "any:app"] {
+        rule(
+            CNP,
+            &peers(&format!("{{\"{key}\": db}}")),
+            "shop/app=web > shop/app=db tcp 80 = yes
+             shop/app=web > shop/app=api tcp 80 = no",
+        );
+    }
+    // Pods have no labels of other sources.
+    rule(
+        CNP,
+        &peers("{\"container:app\": db}"),
+        "shop/app=web > shop/app=db tcp 80 = no",
+    );
+    rule(
+        CNP,
+        &peers("{io.cilium.k8s.policy.serviceaccount: clerk}"),
+        "shop/app=web > shop/@clerk tcp 80 = yes
+         shop/app=web > shop/ tcp 80 = no",
+    );
+    rule(
+        CNP,
+        &peers("{\"reserved:ingress\": \"\"}"),
+        "shop/app=web > proxy tcp 80 = yes
+         shop/app=web > shop/ tcp 80 = no",
+    );
+    rule(
+        CNP,
+        &peers("{\"reserved:world\": \"\"}"),
+        "shop/app=web > 203.0.113.1 tcp 80 = yes
+         shop/app=web > proxy tcp 80 = no",
+    );
+    // The name of the cluster is a fact that nobody says.
+    rule(
+        CNP,
+        &peers("{io.cilium.k8s.policy.cluster: west}"),
+        "shop/app=web > shop/ tcp 80 = ?
+         shop/app=web > data/ tcp 80 = no",
+    );
+}
+
+#[test]
+fn labels_outside_the_identity_never_exist() {
+    rule(
+        CNP,
+        &format!("{OPEN}ingress: [{{fromEndpoints: [{{matchLabels: {{pod-template-hash: x}}}}]}}]"),
+        "shop/app=web < shop/pod-template-hash=x tcp 80 = no",
+    );
+    rule(
+        CNP,
+        &format!(
+            "{OPEN}ingress: [{{fromEndpoints: [{{matchExpressions: [{{key: pod-template-hash, operator: NotIn, values: [x]}}]}}]}}]"
+        ),
+        "shop/app=web < shop/pod-template-hash=x tcp 80 = yes",
+    );
+}
+
+#[test]
+fn entities_as_the_documents_list_them() {
+    let ends = [
+        "shop/",
+        "data/",
+        "node:192.168.10.7",
+        "node:192.168.10.1",
+        "203.0.113.1",
+        "172.16.0.1",
+        "proxy",
+    ];
+    // The same order: ingress, then egress. A flow does not say whether a node is the pod's own.
+    let table = [
+        (
+            "all",
+            "yes yes yes yes yes yes yes",
+            "yes yes yes yes yes yes yes",
+        ),
+        ("world", "no no no no yes yes no", "no no no no yes yes no"),
+        ("host", "no no no no no no no", "no no ? ? no no no"),
+        (
+            "remote-node",
+            "no no yes yes no no no",
+            "no no ? ? no no no",
+        ),
+        (
+            "host, remote-node",
+            "no no yes yes no no no",
+            "no no yes yes no no no",
+        ),
+        (
+            "cluster",
+            "yes yes yes yes no yes yes",
+            "yes yes yes yes no yes yes",
+        ),
+        (
+            "kube-apiserver",
+            "no no no yes no yes no",
+            "no no no yes no yes no",
+        ),
+        ("ingress", "no no no no no no yes", "no no no no no no yes"),
+        ("init", "no no no no no no no", "no no no no no no no"),
+        ("health", "no no no no no no no", "no no no no no no no"),
+        ("unmanaged", "no no no no no no no", "no no no no no no no"),
+        ("none", "no no no no no no no", "no no no no no no no"),
+    ];
+    for (entity, ingress, egress) in table {
+        for (key, way, said) in [("fromEntities", "<", ingress), ("toEntities", ">", egress)] {
+            let list = &key[..key.len() - 8]
+                .replace("from", "ingress")
+                .replace("to", "egress");
+            let rows: Vec<String> = ends
+                .iter()
+                .zip(said.split(' '))
+                .map(|(end, said)| format!("shop/app=web {way} {end} tcp 80 = {said}"))
+                .collect();
+            rule(
+                CNP,
+                &format!("{OPEN}{list}: [{{{key}: [{entity}]}}]"),
+                &rows.join("\n"),
+            );
+        }
+    }
+    for version in ALL {
+        refused(
+            CNP,
+            &format!("{OPEN}ingress: [{{fromEntities: [world-ipv4]}}]"),
+            version,
+            "Unsupported value",
+        );
+        let text = format!("{OPEN}ingress: [{{fromEntities: [cluster-mesh]}}]");
+        if version < (1, 20) {
+            refused(CNP, &text, version, "Unsupported value");
+        } else {
+            judge(
+                &[&policy(CNP, &text)],
+                version,
+                &known(),
+                "shop/app=web < data/ tcp 80 = yes",
+            );
+        }
+    }
+}
+
+#[test]
+fn an_api_server_nobody_knows_the_place_of_is_not_decided() {
+    let cluster = Cluster {
+        apiserver: None,
+        ..known()
+    };
+    let text = policy(
+        CNP,
+        &format!("{OPEN}egress: [{{toEntities: [kube-apiserver]}}]"),
+    );
+    judge(
+        &[&text],
+        (1, 20),
+        &cluster,
+        "shop/app=web > 203.0.113.1 tcp 443 = ?
+         shop/app=web > node:192.168.10.1 tcp 443 = ?
+         shop/app=web > shop/ tcp 443 = no",
+    );
+}
+
+#[test]
+fn a_deny_that_meets_the_own_node_is_not_decided_for_nodes() {
+    for deny in [
+        "fromEntities: [all]",
+        "fromEntities: [host]",
+        "fromEntities: [cluster]",
+    ] {
+        rule(
+            CNP,
+            &format!("{OPEN}ingressDeny: [{{{deny}}}]"),
+            "shop/app=web < node:192.168.10.7 tcp 80 = ?",
+        );
+    }
+    rule(
+        CNP,
+        &format!(
+            "{OPEN}ingressDeny: [{{fromEntities: [remote-node]}}]\nenableDefaultDeny: {{ingress: false}}"
+        ),
+        "shop/app=web < node:192.168.10.7 tcp 80 = no
+         shop/app=web < data/ tcp 80 = yes",
+    );
+}
+
+#[test]
+fn cidrs_are_addresses_outside() {
+    rule(
+        CNP,
+        &format!(
+            "{OPEN}egress: [{{toCIDRSet: [{{cidr: 203.0.113.0/24, except: [203.0.113.8/29]}}]}}, {{toCIDR: [203.0.113.9/32]}}]"
+        ),
+        "shop/app=web > 203.0.113.1 tcp 80 = yes
+         shop/app=web > 203.0.113.8 tcp 80 = no
+         shop/app=web > 203.0.113.9 tcp 80 = yes",
+    );
+    rule(
+        CNP,
+        &format!("{OPEN}egress: [{{toCIDR: [0.0.0.0/0]}}]"),
+        "shop/app=web > 203.0.113.1 tcp 80 = yes
+         shop/app=web > shop/ tcp 80 = no
+         shop/app=web > node:192.168.10.7 tcp 80 = no
+         shop/app=web > proxy tcp 80 = no",
+    );
+    let all = policy(
+        CNP,
+        &format!("{OPEN}egress: [{{toCIDRSet: [{{cidr: 0.0.0.0/0, except: [10.0.0.0/8]}}]}}]"),
+    );
+    let dual = Cluster {
+        ipv6_none: false,
+        pods: Some(addresses(&["10.244.0.0/16", "fd00:10:244::/56"])),
+        ..known()
+    };
+    let unknown = Cluster {
+        ipv6_none: false,
+        ..known()
+    };
+    let rows = |six| {
+        format!(
+            "shop/app=web > 203.0.113.1 tcp 80 = yes
+             shop/app=web > 10.0.0.1 tcp 80 = no
+             shop/app=web > 2001:db8::1 tcp 80 = {six}"
+        )
+    };
+    judge(&[&all], (1, 20), &dual, &rows("no"));
+    judge(&[&all], (1, 20), &unknown, &rows("?"));
+}
+
+#[test]
+fn groups_of_cidrs_are_looked_up() {
+    let group = |name: &str, labels: &str, net: &str| {
+        format!(
+            "apiVersion: cilium.io/v2alpha1\nkind: CiliumCIDRGroup\nmetadata: {{name: {name}, labels: {{{labels}}}}}\nspec: {{externalCIDRs: [{net}]}}\n"
+        )
+    };
+    let feed = group("feed", "kind: bad", "203.0.113.0/24");
+    let other = group("other", "kind: good", "198.51.100.0/24");
+    let inner = group("inner", "kind: good", "203.0.113.128/25");
+    for (item, rows) in [
+        (
+            "cidrGroupRef: feed, except: [203.0.113.7/32]",
+            "shop/app=web > 203.0.113.1 tcp 80 = no
+             shop/app=web > 203.0.113.7 tcp 80 = yes
+             shop/app=web > 198.51.100.1 tcp 80 = yes",
+        ),
+        (
+            "cidrGroupSelector: {matchLabels: {kind: good}}",
+            "shop/app=web > 203.0.113.1 tcp 80 = yes
+             shop/app=web > 203.0.113.200 tcp 80 = ?
+             shop/app=web > 198.51.100.1 tcp 80 = no",
+        ),
+        (
+            "cidrGroupRef: absent",
+            "shop/app=web > 203.0.113.1 tcp 80 = ?
+             shop/app=web > shop/ tcp 80 = yes",
+        ),
+        (
+            "cidrGroupSelector: {}",
+            "shop/app=web > 203.0.113.1 tcp 80 = ?
+             shop/app=web > shop/ tcp 80 = ?",
+        ),
+    ] {
+        let text = policy(
+            CNP,
+            &format!(
+                "{OPEN}enableDefaultDeny: {{egress: false}}\negressDeny: [{{toCIDRSet: [{{{item}}}]}}]"
+            ),
+        );
+        judge(&[&text, &feed, &other, &inner], (1, 20), &known(), rows);
+    }
+}
+
+#[test]
+fn names_are_matched_where_they_are_learned() {
+    let dns = |pattern: &str| {
+        format!(
+            "{{toEndpoints: [{{matchLabels: {{app: dns}}}}], toPorts: [{{ports: [{{port: \"53\"}}], rules: {{dns: [{{matchPattern: \"{pattern}\"}}]}}}}]}}"
+        )
+    };
+    let names = "{toFQDNs: [{matchName: API.example.com}, {matchPattern: \"*.example.net\"}, {matchPattern: \"x*.example.org\"}], toPorts: [{ports: [{port: \"443\", protocol: TCP}]}]}";
+    rule(
+        CNP,
+        &format!("{OPEN}egress: [{}, {names}]", dns("*")),
+        "shop/app=web > 203.0.113.1~api.example.com tcp 443 = ?
+         shop/app=web > 203.0.113.1 tcp 80 = no
+         shop/app=web > shop/app=dns udp 53 = yes
+         shop/app=web > shop/app=dns icmp 8 = no",
+    );
+    let names = names.replace(", {matchPattern: \"x*.example.org\"}", "");
+    rule(
+        CNP,
+        &format!("{OPEN}egress: [{}, {names}]", dns("*")),
+        "shop/app=web > 203.0.113.1~api.example.com tcp 443 = yes
+         shop/app=web > 203.0.113.1~*.example.net tcp 443 = yes
+         shop/app=web > 203.0.113.1~api.example.com tcp 80 = no
+         shop/app=web > 203.0.113.1~other.example.com tcp 443 = no
+         shop/app=web > 203.0.113.1 tcp 443 = no",
+    );
+    rule(
+        CNP,
+        &format!("{OPEN}egress: [{}, {names}]", dns("*.example.com")),
+        "shop/app=web > 203.0.113.1~api.example.com tcp 443 = yes
+         shop/app=web > 203.0.113.1~*.example.net tcp 443 = ?",
+    );
+    rule(
+        CNP,
+        &format!("{OPEN}egress: [{names}]"),
+        "shop/app=web > 203.0.113.1~api.example.com tcp 443 = ?",
+    );
+    // Two stars are one before 1.19.
+    for version in ALL {
+        let text = format!(
+            "{OPEN}egress: [{}, {{toFQDNs: [{{matchPattern: \"**.example.com\"}}]}}]",
+            dns("*")
+        );
+        let (one, many) = if version < (1, 19) {
+            ("yes", "no")
+        } else {
+            ("no", "yes")
+        };
+        judge(
+            &[&policy(CNP, &text)],
+            version,
+            &known(),
+            &format!(
+                "shop/app=web > 203.0.113.1~*.example.com tcp 1 = {one}
+                 shop/app=web > 203.0.113.1~**.example.com tcp 1 = {many}"
+            ),
+        );
+    }
+}
+
+#[test]
+fn ports_by_number_range_and_protocol() {
+    let ports = |list: &str| format!("{OPEN}ingress: [{{toPorts: [{{ports: [{list}]}}]}}]");
+    rule(
+        CNP,
+        &ports(
+            "{port: \"80\", endPort: 82, protocol: TCP}, {port: \"010\", protocol: UDP}, {port: \"90\", endPort: 80, protocol: UDP}",
+        ),
+        "shop/app=web < data/ tcp 79 = no
+         shop/app=web < data/ tcp 80 = yes
+         shop/app=web < data/ tcp 82 = yes
+         shop/app=web < data/ tcp 83 = no
+         shop/app=web < data/ udp 8 = yes
+         shop/app=web < data/ udp 10 = no
+         shop/app=web < data/ udp 90 = yes
+         shop/app=web < data/ udp 85 = no",
+    );
+    for any in ["{port: \"0\"}", "{port: \"0\", protocol: ANY}"] {
+        rule(
+            CNP,
+            &ports(any),
+            "shop/app=web < data/ tcp 1 = yes
+             shop/app=web < data/ sctp 65535 = yes
+             shop/app=web < data/ icmp 8 = no
+             shop/app=web < data/ protocol 47 = no",
+        );
+    }
+    let extended = Cluster {
+        extended_protocols: true,
+        ..known()
+    };
+    judge(
+        &[&policy(
+            CNP,
+            &ports("{protocol: GRE}, {port: \"0\", protocol: VRRP}"),
+        )],
+        (1, 20),
+        &extended,
+        "shop/app=web < data/ protocol 47 = yes
+         shop/app=web < data/ protocol 112 = yes
+         shop/app=web < data/ protocol 50 = no",
+    );
+}
+
+#[test]
+fn named_ports_as_the_version_resolves_them() {
+    let named = "toPorts: [{ports: [{port: HTTP, protocol: TCP}]}]";
+    let text = policy(
+        CNP,
+        &format!("{OPEN}ingress: [{{{named}}}]\negress: [{{{named}}}]"),
+    );
+    for version in ALL {
+        let (yes, no) = if version < (1, 20) {
+            ("?", "?")
+        } else {
+            ("yes", "no")
+        };
+        judge(
+            &[&text],
+            version,
+            &known(),
+            &format!(
+                "shop/app=web,http:8080 < data/ tcp 8080 = yes
+                 shop/app=web,http:8080 < data/ tcp 80 = no
+                 shop/app=web < data/ tcp 80 = no
+                 shop/app=web > data/http:81 tcp 81 = {yes}
+                 shop/app=web > data/ tcp 81 = {no}
+                 shop/app=web > data/ udp 81 = no"
+            ),
+        );
+    }
+    rule(
+        CNP,
+        &format!(
+            "{OPEN}ingress: [{{toPorts: [{{ports: [{{port: http, endPort: 9000, protocol: TCP}}]}}]}}]"
+        ),
+        "shop/app=web,http:8080 < data/ tcp 8081 = ?",
+    );
+}
+
+#[test]
+fn messages_by_type_number_and_name() {
+    let icmps = |fields: &str| format!("{OPEN}ingress: [{{icmps: [{{fields: [{fields}]}}]}}]");
+    rule(
+        CNP,
+        &icmps("{type: 8}, {type: TimeExceeded}, {family: IPv6, type: EchoRequest}, {type: 300}"),
+        "shop/app=web < data/ icmp 8 = yes
+         shop/app=web < data/ icmp 11 = yes
+         shop/app=web < data/ icmp 0 = no
+         shop/app=web < data/ icmp 128 = no
+         shop/app=web < data/ icmpv6 128 = yes
+         shop/app=web < data/ icmpv6 8 = no
+         shop/app=web < data/ tcp 8 = no",
+    );
+    // Type 0 is every type of its family.
+    rule(
+        CNP,
+        &icmps("{type: EchoReply}"),
+        "shop/app=web < data/ icmp 13 = yes
+         shop/app=web < data/ icmpv6 129 = no",
+    );
+    refused(
+        CNP,
+        &icmps("{type: PacketTooBig}"),
+        (1, 20),
+        "ICMP type PacketTooBig not found in IPv4",
+    );
+}
+
+#[test]
+fn what_a_proxy_inspects_is_allowed() {
+    let rules = |rules: &str| {
+        format!(
+            "{OPEN}ingress: [{{toPorts: [{{ports: [{{port: \"80\", protocol: TCP}}], {rules}}}]}}]"
+        )
+    };
+    for version in ALL {
+        for one in [
+            "rules: {http: [{method: GET, path: /}]}",
+            "serverNames: [example.com]",
+            "rules: {}",
+        ] {
+            judge(
+                &[&policy(CNP, &rules(one))],
+                version,
+                &known(),
+                "shop/app=web < data/ tcp 80 = yes
+                 shop/app=web < data/ tcp 81 = no",
+            );
+        }
+        let kafka = rules("rules: {kafka: [{topic: a}]}");
+        if version < (1, 20) {
+            judge(
+                &[&policy(CNP, &kafka)],
+                version,
+                &known(),
+                "shop/app=web < data/ tcp 80 = yes",
+            );
+        } else {
+            refused(
+                CNP,
+                &kafka,
+                version,
+                "unknown field \"spec.ingress[0].toPorts[0].rules.kafka\"",
+            );
+        }
+    }
+}
+
+#[test]
+fn what_no_manifest_says_is_not_decided() {
+    rule(
+        CNP,
+        &format!(
+            "{OPEN}egress: [{{toServices: [{{k8sService: {{serviceName: a}}}}], toPorts: [{{ports: [{{port: \"80\"}}]}}]}}]"
+        ),
+        "shop/app=web > data/ tcp 80 = ?
+         shop/app=web > 203.0.113.1 tcp 80 = ?
+         shop/app=web > data/ tcp 81 = no",
+    );
+    rule(
+        CNP,
+        &format!("{OPEN}egress: [{{toGroups: [{{aws: {{region: x}}}}]}}]"),
+        "shop/app=web > 203.0.113.1 tcp 80 = ?",
+    );
+    rule(
+        CNP,
+        &format!("{OPEN}ingress: [{{fromEndpoints: [{{}}], authentication: {{mode: required}}}}]"),
+        "shop/app=web < shop/ tcp 80 = ?
+         shop/app=web < data/ tcp 80 = no",
+    );
+    rule(
+        CNP,
+        &format!("{OPEN}ingress: [{{fromEndpoints: [{{}}], authentication: {{mode: disabled}}}}]"),
+        "shop/app=web < shop/ tcp 80 = yes",
+    );
+    let requires = format!(
+        "{OPEN}ingress: [{{fromEndpoints: [{{}}], fromRequires: [{{matchLabels: {{a: b}}}}]}}]"
+    );
+    for version in ALL {
+        if version < (1, 19) {
+            judge(
+                &[&policy(CNP, &requires)],
+                version,
+                &known(),
+                "shop/app=web < shop/ tcp 80 = ?
+                 shop/app=api < shop/ tcp 80 = yes",
+            );
+        } else {
+            refused(
+                CNP,
+                &requires,
+                version,
+                "Too many: 1: must have at most 0 items",
+            );
+        }
+    }
+}
+
+#[test]
+fn other_nodes_by_their_labels() {
+    let labelled = Cluster {
+        node_labels: true,
+        ..known()
+    };
+    let from = |selector: &str| {
+        policy(
+            CNP,
+            &format!(
+                "{OPEN}ingress: [{{fromNodes: [{selector}]}}]\negress: [{{toNodes: [{selector}]}}]"
+            ),
+        )
+    };
+    judge(
+        &[&from("{}")],
+        (1, 20),
+        &labelled,
+        "shop/app=web < node:192.168.10.7 tcp 80 = yes
+         shop/app=web > node:192.168.10.7 tcp 80 = ?
+         shop/app=web < shop/ tcp 80 = no
+         shop/app=web < 203.0.113.1 tcp 80 = no",
+    );
+    judge(
+        &[&from("{matchLabels: {role: edge}}")],
+        (1, 20),
+        &labelled,
+        "shop/app=web < node:192.168.10.7 tcp 80 = ?",
+    );
+    refused(
+        CNP,
+        &format!("{OPEN}ingress: [{{fromNodes: [{{}}]}}]"),
+        (1, 20),
+        "FromNodes/ToNodes rules can only be applied",
+    );
+}
+
+#[test]
+fn several_rules_of_one_object() {
+    let text = "apiVersion: cilium.io/v2\nkind: CiliumNetworkPolicy\nmetadata: {name: p, namespace: shop}\nspec: {endpointSelector: {matchLabels: {app: web}}, ingress: [{}]}\nspecs:\n- {endpointSelector: {matchLabels: {app: api}}, ingress: [{}]}\n- {endpointSelector: {}, ingress: [{fromEntities: [world]}], enableDefaultDeny: {ingress: false}}\n";
+    judge(
+        &[text],
+        (1, 20),
+        &known(),
+        "shop/app=web < data/ tcp 80 = no
+         shop/app=api < data/ tcp 80 = no
+         shop/app=api < 203.0.113.1 tcp 80 = yes
+         shop/app=db < data/ tcp 80 = yes",
+    );
+}
+
+#[test]
+fn what_the_validators_refuse() {
+    let element = |text: &str| format!("{OPEN}ingress: [{{{text}}}]");
+    let egress = |text: &str| format!("{OPEN}egress: [{{{text}}}]");
+    let ports = |text: &str| egress(&format!("toPorts: [{{ports: [{text}]}}]"));
+    let table: &[(String, &str)] = &[
+        (OPEN.to_owned(), "rule must have at least one of Ingress"),
+        (
+            "ingress: [{}]".to_owned(),
+            "rule must have one of EndpointSelector or NodeSelector",
+        ),
+        (
+            format!("{OPEN}nodeSelector: {{}}\ningress: [{{}}]"),
+            "rule cannot have both",
+        ),
+        (
+            "nodeSelector: {}\ningress: [{}]".to_owned(),
+            "rule cannot have NodeSelector",
+        ),
+        (
+            element("fromCIDR: [10.0.0.0/8], fromEntities: [world]"),
+            "combining FromEntities and FromCIDR is not supported yet",
+        ),
+        (
+            element("fromCIDR: [10.0.0.0/8], fromCIDRSet: [{cidr: 10.0.0.0/8}]"),
+            "combining FromCIDR and FromCIDRSet",
+        ),
+        (
+            egress("toFQDNs: [{matchName: a}], toEntities: [world]"),
+            "combining ToEntities and ToFQDNs",
+        ),
+        (element("fromCIDR: [10.0.0.1]"), "must be of type cidr"),
+        (element("fromCIDR: [10.0.0.0/33]"), "must be of type cidr"),
+        (
+            element("fromCIDRSet: [{}]"),
+            "one of cidr, cidrGroupRef, or cidrGroupSelector is required",
+        ),
+        (
+            element("fromCIDRSet: [{cidr: 10.0.0.0/8, cidrGroupRef: a}]"),
+            "more than one of cidr",
+        ),
+        (
+            element("fromCIDRSet: [{cidr: 10.0.0.0/8, except: [11.0.0.0/16]}]"),
+            "allow CIDR prefix 10.0.0.0/8 does not contain exclude CIDR prefix 11.0.0.0/16",
+        ),
+        (
+            element("fromEndpoints: [{matchExpressions: [{key: a, operator: Gt, values: [b]}]}]"),
+            "Unsupported value: \"Gt\"",
+        ),
+        (
+            element("fromEndpoints: [{matchExpressions: [{key: a, operator: In}]}]"),
+            "must be specified when `operator` is 'In' or 'NotIn'",
+        ),
+        (
+            element(
+                "fromEndpoints: [{matchExpressions: [{key: a, operator: Exists, values: [b]}]}]",
+            ),
+            "may not be specified when `operator` is 'Exists'",
+        ),
+        (
+            element("fromEndpoints: [{matchLabels: {\"a b\": c}}]"),
+            "name part must consist of",
+        ),
+        (
+            element("fromEndpoints: [{matchLabels: {a: \"b c\"}}]"),
+            "a valid label must be",
+        ),
+        (
+            element("icmps: [{fields: [{type: 8}]}], toPorts: [{ports: [{port: \"80\"}]}]"),
+            "the ICMPs block may only be present without ToPorts",
+        ),
+        (
+            element("icmps: [{fields: [{family: IPv5, type: 8}]}]"),
+            "Unsupported value: \"IPv5\"",
+        ),
+        (
+            element("toPorts: [{ports: [{port: \"53\"}], rules: {dns: [{matchPattern: \"*\"}]}}]"),
+            "DNS rules are not allowed on ingress",
+        ),
+        (
+            egress("toPorts: [{rules: {dns: [{matchPattern: \"*\"}]}}]"),
+            "port 53 must be specified for DNS rules",
+        ),
+        (
+            egress(
+                "toPorts: [{ports: [{port: \"53\", endPort: 54}], rules: {dns: [{matchPattern: \"*\"}]}}]",
+            ),
+            "DNS rules do not support port ranges",
+        ),
+        (
+            egress("toPorts: [{ports: [{port: \"80\"}], rules: {http: [{}]}}]"),
+            "L7 rules can only apply to TCP",
+        ),
+        (
+            egress("toPorts: [{ports: [{port: \"0\", protocol: TCP}], rules: {http: [{}]}}]"),
+            "L7 rules can not be used when a port is 0",
+        ),
+        (
+            egress(
+                "toPorts: [{ports: [{port: \"80\", protocol: TCP}], rules: {http: [{}], dns: [{matchName: a}]}}]",
+            ),
+            "multiple L7 protocol rule types",
+        ),
+        (
+            egress("toPorts: [{ports: [{port: \"80\", protocol: TCP}], serverNames: [\"\"]}]"),
+            "empty server name is not allowed",
+        ),
+        (ports("{port: \"99999\"}"), "unable to parse port"),
+        (ports("{port: \"80-90\"}"), "unable to parse port"),
+        (ports("{protocol: TCP}"), "port must be specified"),
+        (ports("{port: 80}"), "a number where a string is due"),
+        (
+            ports("{port: \"80\", endPort: 70000}"),
+            "should be between 0 and 65535",
+        ),
+        (
+            ports("{port: \"80\", protocol: tcp}"),
+            "Unsupported value: \"tcp\"",
+        ),
+        (
+            ports(&["{port: \"80\"}"; 41].join(", ")),
+            "too many ports, the max is 40",
+        ),
+        (
+            egress("toFQDNs: [{matchName: \"*.a\"}]"),
+            "Invalid characters in MatchName",
+        ),
+        (
+            egress("toFQDNs: [{matchName: a, matchPattern: b}]"),
+            "only one of MatchName or MatchPattern",
+        ),
+        (
+            format!("{OPEN}egressDeny: [{{toFQDNs: [{{matchName: a}}]}}]"),
+            "unknown field \"spec.egressDeny[0].toFQDNs\"",
+        ),
+        (
+            format!(
+                "{OPEN}ingressDeny: [{{toPorts: [{{ports: [{{port: \"80\", protocol: TCP}}], rules: {{http: [{{}}]}}}}]}}]"
+            ),
+            "unknown field \"spec.ingressDeny[0].toPorts[0].rules\"",
+        ),
+        (
+            element("fromEndpoint: [{}]"),
+            "unknown field \"spec.ingress[0].fromEndpoint\"",
+        ),
+        (element("fromEndpoints: {}"), "a map where a list is due"),
+    ];
+    for (text, why) in table {
+        refused(CNP, text, (1, 20), why);
+    }
+    refused(
+        CCNP,
+        "nodeSelector: {}\ningress: [{toPorts: [{ports: [{port: \"80\", protocol: TCP}], rules: {http: [{}]}}]}]",
+        (1, 20),
+        "L7 policy is not supported on host ingress yet",
+    );
+    refused(
+        CCNP,
+        "nodeSelector: {}\negress: [{toPorts: [{ports: [{port: \"80\", protocol: TCP}], rules: {http: [{}]}}]}]",
+        (1, 20),
+        "L7 protocol HTTP is not supported on host egress yet",
+    );
+}
+
+#[test]
+fn what_depends_on_the_version_is_refused_by_it() {
+    let wide =
+        format!("{OPEN}ingress: [{{fromCIDRSet: [{{cidr: 10.0.0.0/16, except: [10.0.0.0/8]}}]}}]");
+    assert_eq!(faults(CNP, &wide, (1, 19)), Vec::<String>::new());
+    refused(CNP, &wide, (1, 20), "does not contain exclude CIDR prefix");
+    let key = |key: &str| {
+        format!("{OPEN}ingress: [{{fromEndpoints: [{{matchLabels: {{\"{key}\": a}}}}]}}]")
+    };
+    let long = "a".repeat(60);
+    assert_eq!(faults(CNP, &key(&long), (1, 20)), Vec::<String>::new());
+    refused(CNP, &key(&long), (1, 19), "no more than 63 bytes");
+    let label = format!("io.cilium.k8s.namespace.labels.{}", "a".repeat(29));
+    assert_eq!(faults(CNP, &key(&label), (1, 20)), Vec::<String>::new());
+    refused(
+        CNP,
+        &key(&format!("k8s:{label}")),
+        (1, 19),
+        "no more than 63 bytes",
+    );
+    let log = format!("{OPEN}log: {{value: a}}\ningress: [{{}}]");
+    assert_eq!(faults(CNP, &log, (1, 18)), Vec::<String>::new());
+    refused(CNP, &log, (1, 17), "unknown field \"spec.log\"");
+}
+
+#[test]
+fn objects_that_are_none() {
+    let faults = |text: &str| reading([text], (1, 20), &known(), &namespaces()).faults;
+    let head = "apiVersion: cilium.io/v2\nkind: CiliumNetworkPolicy\nmetadata: {name: p, namespace: shop}\n";
+    assert_eq!(
+        faults(head),
+        ["Invalid CiliumNetworkPolicy spec(s): empty policy"]
+    );
+    assert_eq!(faults(&format!("{head}specs: []\n")), Vec::<String>::new());
+    let twice = policy(CNP, "endpointSelector: {}\ningress: [{}]");
+    assert_eq!(
+        faults(&format!("{twice}---\n{twice}")),
+        ["CiliumNetworkPolicy shop/p stands here twice"]
+    );
+    let global = "apiVersion: cilium.io/v2\nkind: CiliumClusterwideNetworkPolicy\nmetadata: {name: p, namespace: shop}\nspec: {endpointSelector: {}, ingress: [{}]}\n";
+    assert_eq!(
+        faults(global),
+        ["metadata.namespace: Forbidden: not allowed on this type"]
+    );
+    let group = "apiVersion: cilium.io/v2\nkind: CiliumCIDRGroup\nmetadata: {name: g}\nspec: {}\n";
+    assert_eq!(faults(group), ["spec.externalCIDRs: Required value"]);
+    // One fault, and the whole object has no part.
+    let broken = policy(
+        CNP,
+        "endpointSelector: {}\ningress: [{}, {fromEntities: [nobody]}]",
+    );
+    let read = reading([broken.as_str()], (1, 20), &known(), &namespaces());
+    assert_eq!(read.faults.len(), 1);
+    assert_eq!(
+        read.says(&flow("shop/app=web < data/ tcp 80")),
+        Said::Allowed
+    );
+}
