@@ -19,7 +19,7 @@ use crate::space::{Direction, Flow, Namespaces, ValueSet};
 pub enum Partition {
     /// A declared namespace: index in `Program::namespaces`.
     Declared(usize),
-    /// A namespace that the program mentions and does not declare: index in `Program::undeclared`.
+    /// A namespace that the program mentions and does not declare: index in `Program::undeclared`; of a pair, in the union of both.
     Undeclared(usize),
     /// All the others.
     Other,
@@ -27,8 +27,12 @@ pub enum Partition {
 
 /// The partitions of a program's subjects; only the declared namespaces where these are closed.
 pub fn partitions(program: &Program) -> Vec<Partition> {
+    parts(program, program.undeclared.len())
+}
+
+fn parts(program: &Program, undeclared: usize) -> Vec<Partition> {
     let declared = (0..program.namespaces.len()).map(Partition::Declared);
-    let open = (0..program.undeclared.len())
+    let open = (0..undeclared)
         .map(Partition::Undeclared)
         .chain([Partition::Other])
         .filter(|_| !program.cluster.namespaces_closed);
@@ -50,6 +54,8 @@ pub struct Index<'p> {
     unlabelled: Arc<[u32]>,
     /// The values known of each label of namespaces, where these are not closed.
     compared: FxHashMap<SmolStr, Vec<u32>>,
+    /// The namespaces that are mentioned and not declared, sorted.
+    undeclared: Vec<SmolStr>,
 }
 
 /// The enforced policies of a tier, in an order that keeps `after`.
@@ -65,6 +71,27 @@ struct TierIndex {
 impl<'p> Index<'p> {
     /// Prepares a program.
     pub fn new(program: &'p Program) -> Self {
+        Index::among(program, &[program])
+    }
+
+    /// Prepares two programs for [`Oracle::allowed_by`](super::Oracle::allowed_by): both number partitions and values alike. They must speak of one
+    /// cluster; `None` if they declare different namespaces, or only one says that there are no others.
+    pub fn pair(one: &'p Program, other: &'p Program) -> Option<(Self, Self)> {
+        let alike = |(a, b): (&Namespace, &Namespace)| a.name == b.name && a.labels == b.labels;
+        let same = one.cluster.namespaces_closed == other.cluster.namespaces_closed
+            && one.namespaces.len() == other.namespaces.len()
+            && one.namespaces.iter().zip(&other.namespaces).all(alike);
+        let both = [one, other];
+        same.then(|| (Index::among(one, &both), Index::among(other, &both)))
+    }
+
+    fn among(program: &'p Program, all: &[&'p Program]) -> Self {
+        let mut undeclared: Vec<SmolStr> = all
+            .iter()
+            .flat_map(|program| program.undeclared.iter().cloned())
+            .collect();
+        undeclared.sort_unstable();
+        undeclared.dedup();
         let mut index = Index {
             program,
             day: None,
@@ -75,6 +102,7 @@ impl<'p> Index<'p> {
             labels: FxHashMap::default(),
             unlabelled: vec![ABSENT; program.namespaces.len()].into(),
             compared: FxHashMap::default(),
+            undeclared,
         };
         let mut columns: FxHashMap<SmolStr, Vec<u32>> = FxHashMap::default();
         for (at, namespace) in program.namespaces.iter().enumerate() {
@@ -91,9 +119,19 @@ impl<'p> Index<'p> {
             .map(|(key, all)| (key, all.into()))
             .collect();
         if !program.cluster.namespaces_closed {
-            index.compare();
+            index.compare(all);
         }
         index
+    }
+
+    /// The namespaces that are mentioned and not declared, sorted.
+    pub fn undeclared(&self) -> &[SmolStr] {
+        &self.undeclared
+    }
+
+    /// The partitions of the subjects; only the declared namespaces where these are closed.
+    pub fn partitions(&self) -> Vec<Partition> {
+        parts(self.program, self.undeclared.len())
     }
 
     /// The same index on a day.
@@ -114,14 +152,16 @@ impl<'p> Index<'p> {
 
     /// Collects the values that the labels of namespaces are known to have: where `same` compares two that are not declared, they are equal, different,
     /// or both something that nobody mentions.
-    fn compare(&mut self) {
+    fn compare(&mut self, all: &[&'p Program]) {
         let mut known: BTreeMap<&SmolStr, BTreeSet<&SmolStr>> = BTreeMap::new();
-        visit(self.program, &mut |namespaces| {
-            for (key, values) in namespaces.labels.iter() {
-                let values = values.mentioned().iter().flatten();
-                known.entry(key).or_default().extend(values);
-            }
-        });
+        for program in all {
+            visit(program, &mut |namespaces| {
+                for (key, values) in namespaces.labels.iter() {
+                    let values = values.mentioned().iter().flatten();
+                    known.entry(key).or_default().extend(values);
+                }
+            });
+        }
         for (key, value) in self.program.namespaces.iter().flat_map(|one| &one.labels) {
             known.entry(key).or_default().insert(value);
         }
@@ -178,10 +218,10 @@ impl<'p> Index<'p> {
     }
 
     /// The name of a partition's namespace; `None` if it is one that nobody mentions.
-    pub fn name(&self, partition: Partition) -> Option<&'p SmolStr> {
+    pub fn name(&self, partition: Partition) -> Option<&SmolStr> {
         match partition {
             Partition::Declared(at) => Some(&self.program.namespaces[at].name),
-            Partition::Undeclared(at) => Some(&self.program.undeclared[at]),
+            Partition::Undeclared(at) => Some(&self.undeclared[at]),
             Partition::Other => None,
         }
     }

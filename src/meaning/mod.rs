@@ -11,6 +11,8 @@ mod idle;
 mod index;
 mod oracle;
 #[cfg(test)]
+mod pair_properties;
+#[cfg(test)]
 pub(crate) mod properties;
 
 pub use check::check;

@@ -3,6 +3,7 @@
 //! Takes: a program, prepared as an [`Index`]. Gives: sets of flows, the set that the program allows, and flows out of them.
 //! A set is a diagram: see [`crate::space::diagram`].
 
+mod admitted;
 mod levels;
 mod program;
 mod sets;
@@ -19,7 +20,7 @@ use self::levels::Levels;
 pub(crate) use self::program::{PolicyDiagram, terminal};
 use super::decide::Verdict;
 use super::index::{Index, Partition};
-use crate::model::{PolicyId, Program, RuleRef, TierId};
+use crate::model::{PolicyId, Program, Rule, RuleRef, TierId};
 use crate::space::diagram::{Budget, Full, Id, Manager, Op};
 use crate::space::{Direction, Flow, FlowBox};
 
@@ -87,6 +88,20 @@ pub struct Oracle<'p> {
     allowed: Id,
 }
 
+/// What an oracle knows of one program beside the diagrams.
+struct Voice<'p> {
+    index: Arc<Index<'p>>,
+    policies: Vec<Vec<PolicyId>>,
+    known: FxHashMap<PolicyId, PolicyDiagram>,
+}
+
+/// Of each tier, the policies that can select a pod of a partition.
+fn selecting(index: &Index, partition: Partition, direction: Direction) -> Vec<Vec<PolicyId>> {
+    (0..index.program.tiers.len())
+        .map(|tier| index.policies(TierId(tier as u32), partition, direction))
+        .collect()
+}
+
 /// The most steps of one search for a flow.
 const SEARCH: u64 = 4_000_000;
 
@@ -128,7 +143,6 @@ impl<'p> Oracle<'p> {
         direction: Direction,
     ) -> Result<Self, TooLarge> {
         let program = index.program;
-        let tiers = 0..program.tiers.len();
         let mut oracle = Oracle {
             index: index.clone(),
             partition,
@@ -139,9 +153,7 @@ impl<'p> Oracle<'p> {
             compared: BTreeSet::new(),
             foreign: BTreeSet::new(),
             closed: program.cluster.namespaces_closed,
-            policies: tiers
-                .map(|tier| index.policies(TierId(tier as u32), partition, direction))
-                .collect(),
+            policies: selecting(index, partition, direction),
             known: FxHashMap::default(),
             kept: None,
             decision: Id::DENY,
@@ -149,7 +161,7 @@ impl<'p> Oracle<'p> {
         };
         if !oracle.closed {
             let own = index.name(partition);
-            let named = program.undeclared.iter().filter(|name| Some(*name) != own);
+            let named = index.undeclared().iter().filter(|name| Some(*name) != own);
             oracle.undeclared = named.cloned().collect();
         }
         oracle.checked(Oracle::order)?;
@@ -192,6 +204,32 @@ impl<'p> Oracle<'p> {
         Set(self.allowed)
     }
 
+    /// The flows that another program allows; `other` is the other one of this oracle's [`Index::pair`].
+    ///
+    /// # Errors
+    /// If it is too large.
+    pub fn allowed_by(&mut self, other: &Arc<Index<'p>>) -> Result<Set, TooLarge> {
+        let mut voice = Voice {
+            index: other.clone(),
+            policies: selecting(other, self.partition, self.direction),
+            known: FxHashMap::default(),
+        };
+        self.swap(&mut voice);
+        let allowed = self.checked(|oracle| {
+            let decision = oracle.decision()?;
+            oracle.manager.apply(Op::Same, decision, Id::ALLOW)
+        });
+        self.swap(&mut voice);
+        allowed.map(Set)
+    }
+
+    /// Lets another program speak: both number values alike, so that the diagrams remain comparable.
+    fn swap(&mut self, voice: &mut Voice<'p>) {
+        std::mem::swap(&mut self.index, &mut voice.index);
+        std::mem::swap(&mut self.policies, &mut voice.policies);
+        std::mem::swap(&mut self.known, &mut voice.known);
+    }
+
     /// The flows of a box whose subject lies in this partition.
     ///
     /// # Errors
@@ -213,6 +251,14 @@ impl<'p> Oracle<'p> {
     /// If it is too large.
     pub fn subjects_in(&mut self, subject: &[crate::space::Pods]) -> Result<Set, TooLarge> {
         self.checked(|oracle| oracle.subjects(subject).map(Set))
+    }
+
+    /// The flows that a rule matches, of whatever subjects its policy selects.
+    ///
+    /// # Errors
+    /// If it is too large.
+    pub fn matched(&mut self, rule: &Rule) -> Result<Set, TooLarge> {
+        self.checked(|oracle| oracle.rule(rule, Id::ALL).map(Set))
     }
 
     /// What is in both.

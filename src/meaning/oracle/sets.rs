@@ -257,7 +257,7 @@ impl Oracle<'_> {
             return None;
         }
         if let Partition::Undeclared(at) = self.partition
-            && self.index.program.undeclared[at] == *name
+            && self.index.undeclared()[at] == *name
         {
             return Some(OWN);
         }

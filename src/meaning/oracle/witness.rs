@@ -222,7 +222,7 @@ impl Oracle<'_> {
         let program = self.index.program;
         let taken = |name: &SmolStr| {
             program.namespace(name).is_some()
-                || program.undeclared.contains(name)
+                || self.index.undeclared().contains(name)
                 || self.undeclared.contains(name)
         };
         let mut name = SmolStr::new(word);
@@ -238,7 +238,7 @@ impl Oracle<'_> {
         match self.partition {
             Partition::Declared(at) => self.named(at),
             Partition::Undeclared(at) => (
-                self.index.program.undeclared[at].clone(),
+                self.index.undeclared()[at].clone(),
                 self.namespace_labels(path, None),
             ),
             Partition::Other => (self.nobody("other"), self.namespace_labels(path, None)),

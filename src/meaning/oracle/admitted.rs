@@ -1,0 +1,181 @@
+//! The other end's view, in the diagrams of this one: a flow gets through only if the destination pod's ingress allows it too.
+//!
+//! An oracle of egress knows the source as its subject and the destination as its peer. Here the policies of the destination are read with the roles
+//! exchanged: what they select is the peer, whom they let in is the subject. Relations between the two namespaces are symmetric, so they may be
+//! asked from either side.
+
+use std::sync::Arc;
+
+use super::{Oracle, Set, TooLarge, selecting, terminal};
+use crate::meaning::index::{Index, Partition};
+use crate::model::{Block, Clause, PolicyId};
+use crate::space::diagram::{Full, Id, Op};
+use crate::space::{Direction, EndpointSet, FlowBox, Namespaces, Pods, PortSet, ValueSet};
+
+/// One policy of the destination: the flows whose destination it selects, and what it decides of them.
+struct Admitting {
+    selected: Id,
+    decides: Id,
+}
+
+impl<'p> Oracle<'p> {
+    /// The flows from this oracle's subjects to pods of a partition that the ingress of those pods allows. This oracle must be one of egress, and
+    /// `index` its own or the other one of its [`Index::pair`].
+    ///
+    /// # Errors
+    /// If it is too large.
+    pub fn admitted(
+        &mut self,
+        index: &Arc<Index<'p>>,
+        destination: Partition,
+    ) -> Result<Set, TooLarge> {
+        debug_assert_eq!(self.direction, Direction::Egress, "of egress");
+        let there = self.pods_of(index, destination)?;
+        self.checked(|oracle| {
+            let decision = oracle.admission(index, destination)?;
+            let allowed = oracle.manager.apply(Op::Same, decision, Id::ALLOW)?;
+            oracle.manager.apply(Op::And, there.0, allowed).map(Set)
+        })
+    }
+
+    /// The flows to pods of a partition.
+    ///
+    /// # Errors
+    /// If it is too large.
+    pub fn pods_of(&mut self, index: &Index<'_>, destination: Partition) -> Result<Set, TooLarge> {
+        let names = match index.name(destination) {
+            Some(name) => ValueSet::one(name.clone()),
+            None => {
+                let declared = index.program.namespaces.iter().map(|one| one.name.clone());
+                ValueSet::not_among(declared.chain(index.undeclared().iter().cloned()))
+            }
+        };
+        let pods = Pods {
+            namespaces: Namespaces {
+                names,
+                ..Namespaces::any()
+            },
+            ..Pods::any()
+        };
+        self.set(&FlowBox {
+            subject: Pods::any(),
+            peers: EndpointSet::of_pods([pods]),
+            ports: PortSet::all(),
+        })
+    }
+
+    /// The flows of boxes of ingress, from this oracle's subjects: the boxes' subjects are the destinations.
+    ///
+    /// # Errors
+    /// If it is too large.
+    pub fn entering(&mut self, flows: &[FlowBox]) -> Result<Set, TooLarge> {
+        self.checked(|oracle| {
+            let mut parts = Vec::with_capacity(flows.len());
+            for one in flows {
+                let clause = Clause {
+                    subject: Some(vec![one.subject.clone()]),
+                    peers: one.peers.clone(),
+                    ports: one.ports.clone(),
+                };
+                parts.push(oracle.admitting_clause(&clause)?);
+            }
+            oracle.manager.fold(Op::Over, parts, Id::NONE).map(Set)
+        })
+    }
+
+    /// What the destination's ingress decides: allowed or denied.
+    fn admission(&mut self, index: &Arc<Index<'p>>, destination: Partition) -> Result<Id, Full> {
+        let program = index.program;
+        let tiers = selecting(index, destination, Direction::Ingress);
+        let mut stages = Vec::with_capacity(tiers.len() + 1);
+        for (tier, ids) in program.tiers.iter().zip(tiers) {
+            let policies = ids
+                .into_iter()
+                .map(|id| self.admitting(index, id))
+                .collect::<Result<Vec<_>, Full>>()?;
+            let decides = policies.iter().map(|policy| policy.decides).collect();
+            let decides = self.manager.fold(Op::Over, decides, Id::NONE)?;
+            let end = match tier.otherwise.denies() {
+                true => {
+                    let selected = policies.iter().map(|policy| policy.selected).collect();
+                    let selected = self.manager.fold(Op::Over, selected, Id::NONE)?;
+                    let closed = self.manager.apply(Op::And, selected, Id::DENY)?;
+                    self.manager.apply(Op::Over, closed, Id::PASS)?
+                }
+                false => Id::PASS,
+            };
+            stages.push(self.manager.apply(Op::Over, decides, end)?);
+        }
+        stages.push(match &program.default {
+            Some(default) if default.ingress.is_some() => {
+                let selected = self.destinations(&default.subject, &PortSet::all())?;
+                let block = default.ingress.iter();
+                let mut decides = Id::DENY;
+                for block in block {
+                    let rules = self.admitting_block(index, block)?;
+                    decides = self.manager.apply(Op::Over, rules, Id::DENY)?;
+                }
+                let closed = self.manager.apply(Op::And, selected, decides)?;
+                self.manager.apply(Op::Over, closed, Id::ALLOW)?
+            }
+            _ => Id::ALLOW,
+        });
+        self.manager.fold(Op::Chain, stages, Id::ALLOW)
+    }
+
+    fn admitting(&mut self, index: &Arc<Index<'p>>, id: PolicyId) -> Result<Admitting, Full> {
+        let policy = index.program.policy(id);
+        let selected = self.destinations(&policy.subject, &PortSet::all())?;
+        let rules = match policy.block(Direction::Ingress) {
+            Some(block) => self.admitting_block(index, block)?,
+            None => Id::NONE,
+        };
+        let decides = self.manager.apply(Op::And, selected, rules)?;
+        Ok(Admitting { selected, decides })
+    }
+
+    fn admitting_block(&mut self, index: &Index<'_>, block: &Block) -> Result<Id, Full> {
+        let mut rules = Vec::with_capacity(block.rules.len());
+        for rule in block.rules.iter().filter(|rule| index.in_force(rule)) {
+            let Some(terminal) = terminal(rule.action) else {
+                continue;
+            };
+            let clauses = rule
+                .clauses
+                .iter()
+                .map(|clause| self.admitting_clause(clause))
+                .collect::<Result<Vec<Id>, Full>>()?;
+            let matched = self.manager.fold(Op::Over, clauses, Id::NONE)?;
+            rules.push(self.manager.apply(Op::And, matched, terminal)?);
+        }
+        self.manager.fold(Op::Over, rules, Id::NONE)
+    }
+
+    fn admitting_clause(&mut self, clause: &Clause) -> Result<Id, Full> {
+        let anyone = [Pods::any()];
+        let selected = clause.subject.as_deref().unwrap_or(&anyone);
+        let mut parts = Vec::with_capacity(clause.peers.pods.len());
+        for source in &clause.peers.pods {
+            let mut from = source.clone();
+            let relations = std::mem::take(&mut from.namespaces.same);
+            let from = self.subject(&from)?;
+            if from == Id::NONE {
+                continue;
+            }
+            let mut to = selected.to_vec();
+            for pods in &mut to {
+                pods.namespaces.same.extend(relations.iter().cloned());
+                pods.namespaces.same.sort();
+                pods.namespaces.same.dedup();
+            }
+            let to = self.destinations(&to, &clause.ports)?;
+            parts.push(self.manager.apply(Op::And, from, to)?);
+        }
+        self.manager.fold(Op::Over, parts, Id::NONE)
+    }
+
+    /// The flows to pods of a union, on some ports of theirs.
+    fn destinations(&mut self, pods: &[Pods], ports: &PortSet) -> Result<Id, Full> {
+        self.peers(&EndpointSet::of_pods(pods.iter().cloned()), ports, Id::ALL)
+    }
+}
