@@ -11,10 +11,12 @@ use rayon::prelude::*;
 use smol_str::SmolStr;
 use time::Date;
 
+use crate::backend::raw::{self, Carried};
 use crate::backend::{self, Object, Spec};
 use crate::check::{self, Excuses};
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity, lints};
 use crate::model::{Program, Target};
+use crate::prove::{self, Asked, Proved};
 use crate::resolve::Options;
 use crate::source::{FileId, Sources, Span, World};
 use crate::syntax::Parsed;
@@ -35,6 +37,17 @@ pub struct Input<'w> {
     pub targets: Vec<TargetInput>,
     /// The levels of lints, where the project says them.
     pub lints: BTreeMap<SmolStr, Level>,
+    /// Whether what is made is read back and proved, and tests and guards are asked.
+    pub proof: Prove,
+}
+
+/// Whether what is made is proved.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Prove {
+    /// Nothing is given that is not proved.
+    Everything,
+    /// Nothing is proved, and no test or guard is asked: for measurements, and for those who prove in another step.
+    Nothing,
 }
 
 /// One target.
@@ -74,6 +87,8 @@ pub struct Compilation {
     pub diagnostics: Vec<Diagnostic>,
     /// The targets, in the order of the input.
     pub targets: Vec<Compiled>,
+    /// What became of tests and guards, where there is no target to ask.
+    pub claims: Vec<Asked>,
 }
 
 /// What came of a target.
@@ -85,6 +100,8 @@ pub struct Compiled {
     pub program: Option<Arc<Program>>,
     /// Its objects, in the backend's order; none if an error stands in any target.
     pub objects: Vec<Object>,
+    /// What was proved of them, if something was to be.
+    pub proved: Option<Proved>,
 }
 
 impl Compilation {
@@ -116,10 +133,18 @@ pub fn compile(input: &Input<'_>) -> Compilation {
             spec: target.spec.clone(),
             program: programs.get(&key(target)).cloned().flatten(),
             objects: Vec::new(),
+            proved: None,
         })
         .collect();
+    let mut claims = Vec::new();
     if !diagnostics.has_errors() {
-        diagnostics.extend(emit_all(&mut targets));
+        let hand = hand_written(&targets, &mut sources);
+        diagnostics.extend(emit_all(&mut targets, &sources, &hand, input.proof));
+        if let ([], Prove::Everything) = (&targets[..], input.proof) {
+            for program in programs.values().flatten() {
+                claims = prove::program_claims(program, &mut diagnostics);
+            }
+        }
         excuses.apply(&mut diagnostics);
         if !diagnostics.has_errors() {
             diagnostics.extend(excuses.useless(&diagnostics));
@@ -137,6 +162,7 @@ pub fn compile(input: &Input<'_>) -> Compilation {
         own,
         diagnostics: diagnostics.into_sorted(),
         targets,
+        claims,
     }
 }
 
@@ -273,8 +299,26 @@ fn programs(
     programs
 }
 
-/// Emits every target, and looks ahead to the days after something has expired: what will be refused then is refused now.
-fn emit_all(targets: &mut [Compiled]) -> Diagnostics {
+/// Adds the files that `raw` items name, so that findings can point into them: by path.
+fn hand_written(targets: &[Compiled], sources: &mut Sources) -> BTreeMap<SmolStr, FileId> {
+    let mut files = BTreeMap::new();
+    for program in targets.iter().filter_map(|target| target.program.as_ref()) {
+        for raw in &program.raws {
+            files
+                .entry(raw.path.clone())
+                .or_insert_with(|| sources.add(raw.path.as_str(), raw.text.clone()));
+        }
+    }
+    files
+}
+
+/// Emits every target, proves what was made, and looks ahead to the days after something has expired: what will be refused then is refused now.
+fn emit_all(
+    targets: &mut [Compiled],
+    sources: &Sources,
+    hand: &BTreeMap<SmolStr, FileId>,
+    proof: Prove,
+) -> Diagnostics {
     let sinks: Vec<Diagnostics> = targets
         .par_iter_mut()
         .map(|target| {
@@ -282,16 +326,25 @@ fn emit_all(targets: &mut [Compiled]) -> Diagnostics {
             let Some(program) = &target.program else {
                 return diagnostics;
             };
-            target.objects = emit(program, &target.spec, &mut diagnostics);
-            collisions(&target.objects, &target.spec, &mut diagnostics);
+            let spec = &target.spec;
+            target.objects = emit(program, spec, &mut diagnostics);
+            let carried = raw::carry(program, spec, sources, hand, &mut diagnostics);
+            if !diagnostics.has_errors() && proof == Prove::Everything {
+                let raw = &carried.documents;
+                let proved = prove::target(program, spec, &target.objects, raw, &mut diagnostics);
+                target.proved = Some(proved);
+            }
+            let Carried { objects, .. } = carried;
+            target.objects.extend(objects);
+            collisions(&target.objects, spec, &mut diagnostics);
             if !diagnostics.has_errors() {
                 let aim = check::Aim {
-                    name: &target.spec.name,
-                    target: target.spec.backend,
-                    version: target.spec.version,
+                    name: &spec.name,
+                    target: spec.backend,
+                    version: spec.version,
                 };
                 check::on_target(program, &aim, &mut diagnostics);
-                look_ahead(program, &target.spec, &mut diagnostics);
+                look_ahead(program, spec, &mut diagnostics);
             }
             diagnostics
         })

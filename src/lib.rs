@@ -24,6 +24,7 @@ pub mod format;
 pub mod gitops;
 pub mod meaning;
 pub mod model;
+pub mod prove;
 pub mod resolve;
 pub mod source;
 pub mod space;

@@ -71,6 +71,7 @@ fn build(project: &Project, dial: &Dial) -> Result<Built, Unbuilt> {
             namespaces: Vec::new(),
         }],
         lints: BTreeMap::new(),
+        proof: vauban::compile::Prove::Everything,
     };
     let compiled = compile(&input);
     if compiled.has_errors() {
@@ -81,7 +82,13 @@ fn build(project: &Project, dial: &Dial) -> Result<Built, Unbuilt> {
         let said = errors.map(|one| {
             let label = one.primary.as_ref();
             let place = label.map(|label| compiled.sources.get(label.span.file).slice(label.span));
-            format!("{}: {} at `{}`", one.name, one.message, place.unwrap_or(""))
+            format!(
+                "{}: {} at `{}` ({})",
+                one.name,
+                one.message,
+                place.unwrap_or(""),
+                one.notes.join("; ")
+            )
         });
         return Err(Unbuilt::Refused(said.collect()));
     }
@@ -258,6 +265,12 @@ fn prove(dials: &[Dial], least: usize) {
         let project = random::project(&mut random, &dial);
         match build(&project, &dial) {
             Err(Unbuilt::Refused(errors)) => {
+                if let Some(error) = errors.iter().find(|error| error.starts_with("proof-")) {
+                    tally.failures.push(format!(
+                        "seed {seed} for {dial:?}: {error}\n{}",
+                        project.text()
+                    ));
+                }
                 for error in errors {
                     *tally
                         .refused

@@ -212,6 +212,7 @@ fn run(world: &MemoryWorld) {
             spec(Target::Kubernetes, (1, 33)),
         ],
         lints: BTreeMap::new(),
+        proof: vauban::compile::Prove::Nothing,
     };
     let compiled = compile(&input);
     for diagnostic in &compiled.diagnostics {

@@ -15,9 +15,10 @@ const FLOORS: &[(&str, u8)] = &[
     ("meaning", 5),
     ("check", 6),
     ("backend", 6),
-    ("compile", 7),
-    ("gitops", 8),
-    ("cli", 9),
+    ("prove", 7),
+    ("compile", 8),
+    ("gitops", 9),
+    ("cli", 10),
 ];
 
 /// Crates that one folder alone may name.

@@ -8,6 +8,7 @@ pub mod cilium;
 pub mod kubernetes;
 pub mod lower;
 pub mod metadata;
+pub mod raw;
 pub mod read;
 pub mod support;
 pub mod yaml;

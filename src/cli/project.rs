@@ -159,6 +159,7 @@ impl Project {
             today,
             targets: targets.iter().map(|target| target.input.clone()).collect(),
             lints: self.config.lints.clone(),
+            proof: compile::Prove::Everything,
         });
         let toml = compilation.sources.add(FILE, self.text.as_str());
         for diagnostic in &mut compilation.diagnostics {

@@ -25,8 +25,8 @@ use cases::{Aim, Case};
 use generator::project::Project;
 use generator::random::Dial;
 use generator::{Random, flows, random};
-use interpreters::calico_any::{self, Server};
 use interpreters::calico;
+use interpreters::calico_any::{self, Server};
 use vauban::backend::calico::read;
 use vauban::backend::read::document::{Document, documents};
 use vauban::backend::read::{Cidr, Context, Reading};
@@ -161,8 +161,10 @@ fn emitted(
             },
             cluster: None,
             without: Vec::new(),
+            namespaces: Vec::new(),
         }],
         lints: BTreeMap::new(),
+        proof: vauban::compile::Prove::Nothing,
     });
     if compiled.has_errors() {
         return None;
@@ -280,6 +282,9 @@ fn any_valid_manifests_read_as_an_independent_interpreter_takes_them() {
         }
     }
     eprintln!("{tried} flows, {unread} of them not decided, {allowed} allowed");
-    assert!(unread * 2 < tried, "{unread} of {tried} flows are not decided");
+    assert!(
+        unread * 2 < tried,
+        "{unread} of {tried} flows are not decided"
+    );
     assert!(allowed * 10 > tried && allowed * 10 < tried * 9);
 }

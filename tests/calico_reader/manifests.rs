@@ -269,7 +269,13 @@ fn rule(random: &mut Random, ingress: bool, namespaced: bool) -> Value {
     match random.below(12) {
         0..=3 => {
             transport = true;
-            let all = [json!("TCP"), json!("UDP"), json!(6), json!("17"), json!("SCTP")];
+            let all = [
+                json!("TCP"),
+                json!("UDP"),
+                json!(6),
+                json!("17"),
+                json!("SCTP"),
+            ];
             rule.insert("protocol".into(), random.pick(&all).clone());
         }
         4 => {
@@ -368,7 +374,10 @@ fn policy(random: &mut Random, at: usize, version: (u16, u16), tiers: &[&str]) -
         spec.insert("selector".into(), json!(selector(random)));
     }
     if !namespaced && random.chance(25) {
-        spec.insert("namespaceSelector".into(), json!(namespace_selector(random)));
+        spec.insert(
+            "namespaceSelector".into(),
+            json!(namespace_selector(random)),
+        );
     }
     if random.chance(12) {
         spec.insert(
@@ -391,7 +400,10 @@ fn policy(random: &mut Random, at: usize, version: (u16, u16), tiers: &[&str]) -
         spec.insert("types".into(), types);
     }
     if random.chance(5) {
-        spec.insert("performanceHints".into(), json!(["AssumeNeededOnEveryNode"]));
+        spec.insert(
+            "performanceHints".into(),
+            json!(["AssumeNeededOnEveryNode"]),
+        );
     }
     if !namespaced && random.chance(4) {
         spec.insert("doNotTrack".into(), json!(true));

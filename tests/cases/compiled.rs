@@ -70,6 +70,7 @@ impl Case {
                 .map(|lint| (SmolStr::new_static(lint.name), Level::Allow))
                 .chain(levels)
                 .collect(),
+            proof: vauban::compile::Prove::Everything,
         })
     }
 }

@@ -30,8 +30,10 @@ fn emit(project: &Project, dial: &Dial) -> Option<(Arc<Program>, Vec<String>)> {
             },
             cluster: None,
             without: Vec::new(),
+            namespaces: Vec::new(),
         }],
         lints: BTreeMap::new(),
+        proof: vauban::compile::Prove::Nothing,
     });
     if compiled.has_errors() {
         return None;

@@ -136,11 +136,9 @@ impl Cluster {
                 cluster.tiers.push((name.to_owned(), order, passes));
             }
         }
-        cluster.tiers.sort_by(|a, b| {
-            a.1.partial_cmp(&b.1)
-                .unwrap()
-                .then_with(|| a.0.cmp(&b.0))
-        });
+        cluster
+            .tiers
+            .sort_by(|a, b| a.1.partial_cmp(&b.1).unwrap().then_with(|| a.0.cmp(&b.0)));
         cluster.policies.sort_by(|a, b| {
             a.order
                 .partial_cmp(&b.order)
@@ -398,7 +396,9 @@ impl Rule {
             })
         };
         if self.icmp.is_some_and(|wanted| !says(wanted))
-            || self.not_icmp.is_some_and(|not| not.0.is_some() && says(not))
+            || self
+                .not_icmp
+                .is_some_and(|not| not.0.is_some() && says(not))
         {
             return false;
         }
@@ -407,21 +407,27 @@ impl Rule {
             Direction::Egress => ((seen.subject_address, subject), (seen.peer_address, peer)),
         };
         let from = port.map(|(transport, _)| (transport, hidden.source_port));
-        let names = self.protocol.is_none_or(|(is, _)| {
-            port.is_some_and(|(transport, _)| transport.number() == is)
-        }) && (self.protocol.is_some()
-            || port.is_some_and(|(transport, _)| transport == Transport::Tcp));
+        let names = self
+            .protocol
+            .is_none_or(|(is, _)| port.is_some_and(|(transport, _)| transport.number() == is))
+            && (self.protocol.is_some()
+                || port.is_some_and(|(transport, _)| transport == Transport::Tcp));
         self.source.holds(source.0, source.1, hidden)
             && self.destination.holds(destination.0, destination.1, hidden)
             && self.source.ports_hold(source.1, from, names, hidden)
-            && self.destination.ports_hold(destination.1, port, names, hidden)
+            && self
+                .destination
+                .ports_hold(destination.1, port, names, hidden)
     }
 }
 
 impl Side {
     fn holds(&self, address: IpAddr, things: &[Thing<'_>], hidden: &Hidden) -> bool {
         let holds = |nets: &[IpNet]| nets.iter().any(|net| net.contains(&address));
-        let family = |nets: &[IpNet]| nets.iter().any(|net| net.addr().is_ipv4() == address.is_ipv4());
+        let family = |nets: &[IpNet]| {
+            nets.iter()
+                .any(|net| net.addr().is_ipv4() == address.is_ipv4())
+        };
         let picked = |selector: &Selector| things.iter().any(|thing| thing.fits(selector, hidden));
         (self.nets.is_empty() || holds(&self.nets))
             && (self.not_nets.is_empty() || family(&self.not_nets) && !holds(&self.not_nets))
@@ -465,7 +471,9 @@ fn in_namespace(namespace: &str) -> Selector {
 }
 
 fn texts(fields: &Fields<'_>, key: &str) -> Parsed<Vec<String>> {
-    fields.get(key).map_or(Ok(Vec::new()), |value| value.texts(key))
+    fields
+        .get(key)
+        .map_or(Ok(Vec::new()), |value| value.texts(key))
 }
 
 fn net(text: &str) -> Parsed<IpNet> {
@@ -590,7 +598,11 @@ fn side(fields: &Fields<'_>, namespace: Option<&str>) -> Parsed<Side> {
             None => None,
             Some(services) => {
                 let services = services.fields("services")?;
-                Some(services.text("namespace")?.is_some_and(|text| !text.is_empty()))
+                Some(
+                    services
+                        .text("namespace")?
+                        .is_some_and(|text| !text.is_empty()),
+                )
             }
         },
     })

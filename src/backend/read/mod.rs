@@ -14,7 +14,9 @@ pub mod yaml;
 
 use smol_str::SmolStr;
 
-use crate::model::{Cluster, Namespace, Program};
+use super::{calico, cilium, kubernetes};
+use crate::diagnostic::Diagnostics;
+use crate::model::{Cluster, Namespace, Program, Target};
 use crate::source::Span;
 use crate::space::{Direction, FlowBox};
 
@@ -64,4 +66,18 @@ pub struct Unread {
     pub why: String,
     /// Where.
     pub span: Span,
+}
+
+/// What the manifests of a cluster that runs a target decide. What is invalid is reported, and is not in the reading.
+pub fn read(
+    target: Target,
+    documents: &[document::Document],
+    context: &Context<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Reading {
+    match target {
+        Target::Kubernetes => kubernetes::read::read(documents, context, diagnostics),
+        Target::Calico => calico::read::read(documents, context, diagnostics),
+        Target::Cilium => cilium::read::read(documents, context, diagnostics),
+    }
 }

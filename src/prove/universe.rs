@@ -1,0 +1,224 @@
+//! The flows that a target can be held to.
+//!
+//! "Decides every flow as the program does" is true of no target: each of them fails to see, or to enforce, something. The universe is what it does see and
+//! enforce, by its documents (`reference/lowering.md` §0) and the facts of the cluster; each proof prints its own, and what lies outside is never called proved.
+
+use std::fmt;
+
+use crate::backend::Spec;
+use crate::meaning::{Index, Oracle, Partition, Set, TooLarge};
+use crate::model::{Program, Target};
+use crate::space::{AddressSet, EndpointSet, FlowBox, Pods, PortSet, Ranges};
+
+/// What a target sees and enforces.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Universe {
+    /// The target and its version, as people say it.
+    pub target: String,
+    /// The flows, of whatever subject: a union of boxes.
+    pub flows: Vec<FlowBox>,
+    /// The protocols and ports.
+    pub ports: PortSet,
+    /// The nodes.
+    nodes: AddressSet,
+    /// Whether there is an ingress proxy.
+    proxy: bool,
+    /// Whether only pods of declared namespaces count.
+    pub declared_only: bool,
+    /// The ranges of which no outside address is, if any are known.
+    bounds: AddressSet,
+    /// The family that no pod has, in words.
+    absent: Option<&'static str>,
+}
+
+impl Universe {
+    /// The universe of a target for a program's cluster.
+    pub fn of(spec: &Spec, program: &Program) -> Self {
+        let cluster = &program.cluster;
+        let mut nodes = AddressSet::full();
+        if let Some(declared) = &cluster.nodes {
+            if !declared.v4.is_empty() {
+                nodes.v4 = declared.v4.clone();
+            }
+            if !declared.v6.is_empty() {
+                nodes.v6 = declared.v6.clone();
+            }
+        }
+        let bounds = cluster.bounds();
+        let mut outside = AddressSet::full().subtract(&bounds);
+        let mut ports = PortSet::all();
+        match spec.backend {
+            Target::Calico => {}
+            Target::Kubernetes => ports = PortSet::transports(),
+            Target::Cilium => {
+                if !cluster.sctp {
+                    ports.sctp = Ranges::empty();
+                }
+                if !(cluster.extended_protocols && spec.at_least(1, 19)) {
+                    ports.other = Ranges::empty();
+                }
+            }
+        }
+        // A pod without an address of a family sends and receives nothing of it.
+        if cluster.ipv4_none {
+            nodes.v4 = Ranges::empty();
+            outside.v4 = Ranges::empty();
+            ports.icmp = Ranges::empty();
+        }
+        if cluster.ipv6_none {
+            nodes.v6 = Ranges::empty();
+            outside.v6 = Ranges::empty();
+            ports.icmpv6 = Ranges::empty();
+        }
+        let proxy = spec.backend == Target::Cilium;
+        Universe {
+            target: spec.spoken(),
+            flows: boxes(&nodes, &outside, &ports, proxy),
+            ports,
+            nodes,
+            proxy,
+            declared_only: spec.backend == Target::Kubernetes,
+            bounds,
+            absent: match (cluster.ipv4_none, cluster.ipv6_none) {
+                (true, _) => Some("IPv4"),
+                (_, true) => Some("IPv6"),
+                _ => None,
+            },
+        }
+    }
+
+    /// All flows: what a program speaks about where there is no target.
+    pub fn whole() -> Self {
+        Universe {
+            target: "the program".to_owned(),
+            flows: vec![FlowBox {
+                subject: Pods::any(),
+                peers: EndpointSet::anywhere(),
+                ports: PortSet::all(),
+            }],
+            ports: PortSet::all(),
+            nodes: AddressSet::full(),
+            proxy: true,
+            declared_only: false,
+            bounds: AddressSet::empty(),
+            absent: None,
+        }
+    }
+
+    /// The partitions of the subjects that count.
+    pub fn partitions(&self, index: &Index<'_>) -> Vec<Partition> {
+        let mut partitions = index.partitions();
+        if self.declared_only {
+            partitions.retain(|partition| matches!(partition, Partition::Declared(_)));
+        }
+        partitions
+    }
+
+    /// The flows as a set of an oracle's.
+    ///
+    /// # Errors
+    /// If it is too large.
+    pub fn set(&self, oracle: &mut Oracle<'_>) -> Result<Set, TooLarge> {
+        let mut sets = Vec::with_capacity(self.flows.len());
+        for flows in &self.flows {
+            sets.push(oracle.set(flows)?);
+        }
+        oracle.union(sets)
+    }
+
+    /// Protocols that do not count, in words; empty if all do.
+    pub fn unseen(&self) -> Vec<&'static str> {
+        let ports = &self.ports;
+        [
+            (ports.tcp.is_empty(), "tcp"),
+            (ports.udp.is_empty(), "udp"),
+            (ports.sctp.is_empty(), "sctp"),
+            (ports.icmp.is_empty(), "icmp"),
+            (ports.icmpv6.is_empty(), "icmpv6"),
+            (ports.other.is_empty(), "other protocols"),
+        ]
+        .into_iter()
+        .filter(|(unseen, _)| *unseen)
+        .map(|(_, word)| word)
+        .collect()
+    }
+}
+
+/// The flows that can be: a message of ICMP travels between addresses of v4, one of ICMPv6 between addresses of v6.
+fn boxes(nodes: &AddressSet, outside: &AddressSet, ports: &PortSet, proxy: bool) -> Vec<FlowBox> {
+    let flows = |peers: EndpointSet, icmp: bool, icmpv6: bool| {
+        let mut ports = ports.clone();
+        if !icmp {
+            ports.icmp = Ranges::empty();
+        }
+        if !icmpv6 {
+            ports.icmpv6 = Ranges::empty();
+        }
+        FlowBox {
+            subject: Pods::any(),
+            peers,
+            ports,
+        }
+    };
+    let of_v4 = |set: &AddressSet| AddressSet {
+        v6: Ranges::empty(),
+        ..set.clone()
+    };
+    let of_v6 = |set: &AddressSet| AddressSet {
+        v4: Ranges::empty(),
+        ..set.clone()
+    };
+    let addresses = |nodes: AddressSet, outside: AddressSet| EndpointSet {
+        nodes,
+        outside,
+        ..EndpointSet::empty()
+    };
+    let identities = EndpointSet {
+        pods: vec![Pods::any()],
+        proxy,
+        ..EndpointSet::empty()
+    };
+    vec![
+        flows(identities, true, true),
+        flows(addresses(of_v4(nodes), of_v4(outside)), true, false),
+        flows(addresses(of_v6(nodes), of_v6(outside)), false, true),
+    ]
+}
+
+impl fmt::Display for Universe {
+    /// One line: `calico 3.30: all protocols; pods of any namespace; nodes in 192.168.10.0/24; outside but 10.96.0.0/12, 10.244.0.0/16; no other policy`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = |set: &AddressSet| {
+            let networks = set.networks();
+            networks
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        write!(f, "{}: ", self.target)?;
+        match self.unseen().as_slice() {
+            [] => f.write_str("all protocols")?,
+            unseen => write!(f, "all protocols but {}", unseen.join(", "))?,
+        }
+        f.write_str(match self.declared_only {
+            true => "; pods of declared namespaces",
+            false => "; pods of any namespace",
+        })?;
+        match self.nodes.is_full() {
+            true => f.write_str("; nodes")?,
+            false => write!(f, "; nodes in {}", list(&self.nodes))?,
+        }
+        match self.bounds.is_empty() {
+            true => f.write_str("; outside")?,
+            false => write!(f, "; outside but {}", list(&self.bounds))?,
+        }
+        if self.proxy {
+            f.write_str("; the ingress proxy")?;
+        }
+        if let Some(family) = self.absent {
+            write!(f, "; no {family}")?;
+        }
+        f.write_str("; no other policy in the cluster")
+    }
+}
