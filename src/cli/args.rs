@@ -63,6 +63,8 @@ pub(crate) enum FormatChoice {
     Github,
     /// GitLab's code quality report
     Gitlab,
+    /// JUnit's XML, of `vauban test` only
+    Junit,
 }
 
 /// `--color`
@@ -94,6 +96,11 @@ pub(crate) enum Command {
         after_help = "Examples:\n  vauban build\n  vauban build --target prod --target staging\n  vauban build --check    # in CI: exit 1 and a diff if the tree is not up to date"
     )]
     Build(Build),
+    /// Ask all tests and guards, of what would be written for each target
+    #[command(
+        after_help = "Examples:\n  vauban test\n  vauban test --target prod --coverage\n  vauban test --format junit > report.xml"
+    )]
+    Test(Test),
     /// Lay out sources
     #[command(
         after_help = "Examples:\n  vauban fmt\n  vauban fmt policies/books --check\n  vauban fmt - < draft.vau"
@@ -204,6 +211,19 @@ pub(crate) struct Build {
     /// Compare instead of writing: exit 1 and a diff if the tree is not up to date
     #[arg(long)]
     pub(crate) check: bool,
+}
+
+/// `test`
+#[derive(Args, Debug)]
+pub(crate) struct Test {
+    /// The project's folder; if left out, the nearest one from here upward with a vauban.toml
+    pub(crate) project: Option<PathBuf>,
+    /// Only for this target; may be repeated
+    #[arg(long = "target", value_name = "NAME")]
+    pub(crate) targets: Vec<String>,
+    /// Also list the rules that no test and no guard touches
+    #[arg(long)]
+    pub(crate) coverage: bool,
 }
 
 /// `fmt`

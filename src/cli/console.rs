@@ -50,7 +50,7 @@ impl Console {
             diagnostics,
         };
         let format = match self.format {
-            FormatChoice::Text => {
+            FormatChoice::Text | FormatChoice::Junit => {
                 self.complain(&render(&report, Format::Text(self.error_color())));
                 return Ok(());
             }

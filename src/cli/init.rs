@@ -250,6 +250,7 @@ fn fault(files: &[(String, String)]) -> Option<String> {
                     .map(|target| target.input.clone())
                     .collect(),
                 lints: config.lints.clone(),
+                proof: compile::Prove::Everything,
             });
             compilation.diagnostics
         }

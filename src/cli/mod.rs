@@ -18,6 +18,7 @@ mod owners;
 mod project;
 mod repository;
 mod revision;
+mod test;
 
 use std::ffi::OsString;
 use std::io;
@@ -27,7 +28,7 @@ use similar::TextDiff;
 
 use crate::diagnostic::Diagnostic;
 use crate::source::Sources;
-use args::{Arguments, Command};
+use args::{Arguments, Command, FormatChoice};
 use console::Console;
 
 /// What a command comes to.
@@ -100,10 +101,17 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         }
     };
     let console = Console::new(&arguments.shared);
+    if arguments.shared.format == FormatChoice::Junit
+        && !matches!(arguments.command, Command::Test(_))
+    {
+        console.say("error: `--format junit` is of `vauban test` only");
+        return Exit::Unusable.code();
+    }
     let outcome = match &arguments.command {
         Command::Init(command) => init::init(command, &console),
         Command::Check(command) => check::check(command, &arguments.shared, &console),
         Command::Build(command) => build::build(command, &arguments.shared, &console),
+        Command::Test(command) => test::test(command, &arguments.shared, &console),
         Command::Fmt(command) => fmt::fmt(command, &console),
         Command::Owners(command) => owners::owners(command, &arguments.shared, &console),
         Command::Explain(command) => explain::explain(command, &console),
