@@ -193,7 +193,7 @@ impl<'p> Asked<'_, 'p> {
             let sources = self.partitions(&from.pods);
             let destinations = self.partitions(&to.pods);
             for source in sources {
-                if let Some(failed) = self.from_pods(source, &from, &to, ports, &destinations)? {
+                if let Some(failed) = self.at_source(source, &from, &to, ports, &destinations)? {
                     return Ok(Some(failed));
                 }
             }
@@ -205,7 +205,7 @@ impl<'p> Asked<'_, 'p> {
                 if others.is_empty() {
                     break;
                 }
-                if let Some(failed) = self.from_others(destination, &others, &to, ports)? {
+                if let Some(failed) = self.at_destination(destination, &others, &to, ports)? {
                     return Ok(Some(failed));
                 }
             }
@@ -252,7 +252,7 @@ impl<'p> Asked<'_, 'p> {
     }
 
     /// Flows from nodes, the outside and the proxy: only the destination decides.
-    fn from_others(
+    fn at_destination(
         &mut self,
         destination: Partition,
         from: &EndpointSet,
@@ -278,7 +278,7 @@ impl<'p> Asked<'_, 'p> {
     }
 
     /// Flows from pods: to ends that are no pods, where only the source decides, and to pods, where both do.
-    fn from_pods(
+    fn at_source(
         &mut self,
         source: Partition,
         from: &EndpointSet,

@@ -104,7 +104,7 @@ fn claims_hold_exactly_where_their_flows_say_so() {
                     }
                 }
                 Standing::NotCovered(_) => {}
-                Standing::TooLarge(fault) => panic!("seed {seed}: {fault}"),
+                Standing::TooLarge(fault) => unreachable!("seed {seed}: {fault}"),
             }
         }
     }

@@ -581,7 +581,7 @@ fn side(fields: &Fields<'_>, namespace: Option<&str>) -> Parsed<Side> {
             positive.push(match text.trim() {
                 "all()" => has,
                 "global()" => Selector::Not(Box::new(has)),
-                _ => all_replaced(calico_selector::parse(text, false)?, &has).prefixed("pcns."),
+                _ => all_replaced(calico_selector::parse(text, false)?).prefixed("pcns."),
             });
         }
         (_, Some(namespace)) if scoped => positive.push(in_namespace(namespace)),
@@ -609,12 +609,12 @@ fn side(fields: &Fields<'_>, namespace: Option<&str>) -> Parsed<Side> {
 }
 
 /// `all()` inside a namespace selector of a rule is whatever has a namespace; written so that the prefix, put before it later, is the right one.
-fn all_replaced(selector: Selector, has: &Selector) -> Selector {
-    let each = |list: Vec<Selector>| list.into_iter().map(|one| all_replaced(one, has)).collect();
+fn all_replaced(selector: Selector) -> Selector {
+    let each = |list: Vec<Selector>| list.into_iter().map(all_replaced).collect();
     match selector {
         // `pcns.projectcalico.org/name` is there just where `projectcalico.org/namespace` is.
         Selector::All => Selector::Has("projectcalico.org/name".to_owned()),
-        Selector::Not(inner) => Selector::Not(Box::new(all_replaced(*inner, has))),
+        Selector::Not(inner) => Selector::Not(Box::new(all_replaced(*inner))),
         Selector::And(list) => Selector::And(each(list)),
         Selector::Or(list) => Selector::Or(each(list)),
         other => other,

@@ -407,6 +407,7 @@ fn whole(body: &str) -> Option<i64> {
 }
 
 #[cfg(test)]
+#[allow(clippy::panic, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
     use crate::source::FileId;

@@ -186,11 +186,7 @@ pub(super) fn policy(
     if diagnostics.len() > before || untracked {
         return None;
     }
-    let kind = match &*document.kind {
-        "NetworkPolicy" => "NetworkPolicy",
-        "GlobalNetworkPolicy" => "GlobalNetworkPolicy",
-        other => other,
-    };
+    let kind = document.kind.as_str();
     let team = document.annotations.iter();
     let team = team.clone().find(|(key, _)| key == "vauban.dev/team");
     let mut parsed = Parsed {

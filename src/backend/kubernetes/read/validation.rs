@@ -267,9 +267,12 @@ mod tests {
         }
     }
 
+    /// A validator: its reasons against a text.
+    type Rule = fn(&str) -> Vec<String>;
+
     #[test]
     fn texts_are_checked_as_the_server_does() {
-        let table: [(fn(&str) -> Vec<String>, &str, usize); 26] = [
+        let table: [(Rule, &str, usize); 26] = [
             (subdomain, "web", 0),
             (subdomain, "web.1-a", 0),
             (subdomain, "Web", 1),
