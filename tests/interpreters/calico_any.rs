@@ -138,13 +138,10 @@ impl Cluster {
         }
         cluster
             .tiers
-            .sort_by(|a, b| a.1.partial_cmp(&b.1).unwrap().then_with(|| a.0.cmp(&b.0)));
-        cluster.policies.sort_by(|a, b| {
-            a.order
-                .partial_cmp(&b.order)
-                .unwrap()
-                .then_with(|| a.tie.cmp(&b.tie))
-        });
+            .sort_by(|a, b| a.1.total_cmp(&b.1).then_with(|| a.0.cmp(&b.0)));
+        cluster
+            .policies
+            .sort_by(|a, b| a.order.total_cmp(&b.order).then_with(|| a.tie.cmp(&b.tie)));
         Ok(cluster)
     }
 
