@@ -83,6 +83,7 @@ fn compile(row: &Row, facts: &[&str], targets: &[Version]) -> Compilation {
         today: date!(2026 - 11 - 24),
         targets: targets.iter().map(target).collect(),
         lints: BTreeMap::new(),
+        proof: compile::Prove::Everything,
     })
 }
 

@@ -442,7 +442,8 @@ fn what_the_api_leaves_open_is_the_cnis() {
     let kindnet = cluster(Some(Cni::Kindnet), None, false);
     let (ipip, flat) = (calico(Some(Overlay::Ipip)), calico(Some(Overlay::None)));
     let (target, outside, any) = (Cidr::AsTarget, Cidr::Outside, Cidr::Any);
-    let table: &[(&str, &Cluster, Cidr, &[(char, &str)])] = &[
+    type Row<'a> = (&'a str, &'a Cluster, Cidr, &'a [(char, &'a str)]);
+    let table: &[Row<'_>] = &[
         (
             ALL,
             &flat,
