@@ -12,11 +12,14 @@
 
 #[path = "../cases/mod.rs"]
 mod cases;
+mod draw;
 mod emitted;
+mod engine;
 #[path = "../generator/mod.rs"]
 mod generator;
 #[path = "../interpreters/mod.rs"]
 mod interpreters;
+mod manifests;
 mod table;
 
 use vauban::backend::cilium::read::read;
