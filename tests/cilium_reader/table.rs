@@ -980,6 +980,16 @@ fn what_a_proxy_inspects_is_allowed() {
                  shop/app=web < data/ tcp 81 = no",
             );
         }
+        // An expression that may not compile makes the whole object one that may not be taken.
+        let odd = rules("rules: {http: [{path: \"/(?i)x\"}]}");
+        judge(
+            &[&policy(CNP, &odd)],
+            version,
+            &known(),
+            "shop/app=web < data/ tcp 80 = ?
+             shop/app=web > data/ tcp 80 = yes
+             shop/app=api < data/ tcp 80 = yes",
+        );
         let kafka = rules("rules: {kafka: [{topic: a}]}");
         if version < (1, 20) {
             judge(

@@ -33,7 +33,9 @@ struct Group {
 
 impl Groups {
     /// Takes a CiliumCIDRGroup in.
-    pub(super) fn add(&mut self, document: &Document, diagnostics: &mut Diagnostics) {
+    pub(super) fn add(&mut self, document: &Document, all: &mut Diagnostics) {
+        let mut own = Diagnostics::default();
+        let diagnostics = &mut own;
         let mut fields = document.fields();
         let mut nets = Vec::new();
         match fields.map("spec", diagnostics) {
@@ -55,11 +57,14 @@ impl Groups {
             }
         }
         fields.finish(diagnostics);
-        let group = Group {
-            labels: document.labels.clone(),
-            nets,
-        };
-        self.0.insert(document.name.clone(), group);
+        if !own.has_errors() {
+            let group = Group {
+                labels: document.labels.clone(),
+                nets,
+            };
+            self.0.insert(document.name.clone(), group);
+        }
+        all.extend(own);
     }
 }
 
@@ -80,15 +85,26 @@ pub(super) fn cidr(
     net.map(|net| net.trunc())
 }
 
+/// The addresses in nets.
+fn addresses_of(nets: &[IpNet]) -> AddressSet {
+    let v4 = nets.iter().filter_map(|net| match net {
+        IpNet::V4(net) => Some((net.network().into(), net.broadcast().into())),
+        IpNet::V6(_) => None,
+    });
+    let v6 = nets.iter().filter_map(|net| match net {
+        IpNet::V4(_) => None,
+        IpNet::V6(net) => Some((net.network().into(), net.broadcast().into())),
+    });
+    AddressSet {
+        v4: v4.collect(),
+        v6: v6.collect(),
+    }
+}
+
 /// The addresses that nets select, less the exceptions. `/0` of a family is all of the world in it; but where pods have one family only, the agent
 /// keeps no label for the family of an address, and `/0` of either family is the whole world.
 pub(super) fn outside(nets: &[IpNet], except: &[IpNet], facts: Facts<'_>) -> Ends {
-    let of = |nets: &[IpNet]| {
-        nets.iter().fold(AddressSet::empty(), |all, net| {
-            all.union(&AddressSet::of(*net))
-        })
-    };
-    let holes = of(except);
+    let holes = addresses_of(except);
     let full = AddressSet::full();
     let mut possible = AddressSet::empty();
     for net in nets.iter().filter(|net| net.prefix_len() == 0) {
@@ -98,7 +114,7 @@ pub(super) fn outside(nets: &[IpNet], except: &[IpNet], facts: Facts<'_>) -> End
             (IpNet::V6(_), _) => possible.v4 = full.v4.clone(),
         }
     }
-    let mut addresses = of(nets).subtract(&holes);
+    let mut addresses = addresses_of(nets).subtract(&holes);
     // An exception of `/0` is then the whole world, too.
     if except.iter().any(|hole| hole.prefix_len() == 0) && facts.stack() != Stack::Dual {
         possible = match facts.stack() {
@@ -213,31 +229,26 @@ fn selected(
             .collect()
     };
     let all = |group: &(&SmolStr, &Group)| wanted.iter().all(|one| holds(group, one));
-    let others = nets(&|group| !all(group));
-    let blurred = |net: &IpNet| {
-        others
-            .iter()
-            .any(|other| other.contains(net) || net.contains(other))
+    // Every address that nets may select.
+    let reach = |ends: Ends| {
+        let outside = &ends.certain.ends.outside;
+        outside.union(&ends.possible.ends.outside)
     };
-    let (unsure, sure): (Vec<IpNet>, Vec<IpNet>) = nets(&all).into_iter().partition(blurred);
-    let certain = outside(&sure, except, facts);
-    let mut possible = unsure.iter().fold(AddressSet::empty(), |all, net| {
-        all.union(&AddressSet::of(*net))
-    });
+    let others = reach(outside(&nets(&|group| !all(group)), &[], facts));
+    let mut found = outside(&nets(&all), except, facts);
+    let mixed = found.certain.ends.outside.intersect(&others);
     let together = wanted.iter().fold(AddressSet::full(), |all, one| {
-        let some = nets(&|group| holds(group, one));
-        let some = some.iter().fold(AddressSet::empty(), |some, net| {
-            some.union(&AddressSet::of(*net))
-        });
-        all.intersect(&some)
+        all.intersect(&reach(outside(
+            &nets(&|group| holds(group, one)),
+            except,
+            facts,
+        )))
     });
-    possible = possible.union(&together.subtract(&certain.certain.ends.outside));
-    let holes = except.iter().fold(AddressSet::empty(), |all, net| {
-        all.union(&AddressSet::of(*net))
-    });
-    certain.union(Ends::outside(
+    found.certain.ends.outside = found.certain.ends.outside.subtract(&others);
+    let possible = mixed.union(&together).subtract(&found.certain.ends.outside);
+    found.union(Ends::outside(
         AddressSet::empty(),
-        possible.subtract(&holes),
+        possible,
         "the CIDRs of several groups meet, and their labels with them",
     ))
 }

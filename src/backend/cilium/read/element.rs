@@ -32,6 +32,8 @@ pub(super) struct Element {
     pub(super) named: Traffic,
     /// The DNS names that it lets pods learn.
     pub(super) dns: Vec<Pattern>,
+    /// Whether it holds something of which it is not known whether the agent takes it.
+    pub(super) dubious: bool,
     /// Whether it asks of everything that reaches the pods that it also fulfil something (`fromRequires`, up to 1.18).
     pub(super) requires: bool,
     /// How people name it.
@@ -90,6 +92,7 @@ pub(super) fn element(
         names: Vec::new(),
         named: Traffic::default(),
         dns: Vec::new(),
+        dubious: matched.as_ref().is_some_and(|matched| matched.dubious),
         requires,
         text,
         span: node.span,
@@ -175,11 +178,12 @@ impl Members<'_> {
         let Some(list) = fields.list(&key, diagnostics) else {
             return;
         };
-        let mut ends = Ends::default();
-        for (at, node) in list.iter().enumerate() {
-            ends = ends.union(read(self, node, format!("{path}[{at}]"), diagnostics));
-        }
-        self.found.push((name, list.len(), ends));
+        let many = list
+            .iter()
+            .enumerate()
+            .map(|(at, node)| read(self, node, format!("{path}[{at}]"), diagnostics))
+            .collect();
+        self.found.push((name, list.len(), Ends::all(many)));
     }
 
     fn endpoints(&mut self, fields: &mut Fields<'_>, diagnostics: &mut Diagnostics) {
@@ -231,13 +235,16 @@ impl Members<'_> {
         let (key, name) = self.key("FromCIDR", "ToCIDR");
         let path = fields.at(&key);
         if let Some(texts) = fields.texts(&key, diagnostics) {
-            let mut ends = Ends::default();
+            let mut nets = Vec::with_capacity(texts.len());
             for (at, (text, span)) in texts.iter().enumerate() {
-                let net = blocks::cidr(text, *span, &format!("{path}[{at}]"), diagnostics);
-                if let Some(net) = net {
-                    ends = ends.union(blocks::outside(&[net], &[], self.facts()));
-                }
+                nets.extend(blocks::cidr(
+                    text,
+                    *span,
+                    &format!("{path}[{at}]"),
+                    diagnostics,
+                ));
             }
+            let ends = blocks::outside(&nets, &[], self.facts());
             self.found.push((name, texts.len(), ends));
         }
         let key = self.key("FromCIDRSet", "ToCIDRSet");
@@ -341,7 +348,7 @@ impl Members<'_> {
             return ported.then(Ends::anywhere);
         }
         let all = self.found.into_iter().map(|(.., ends)| ends);
-        Some(all.fold(Ends::default(), Ends::union))
+        Some(Ends::all(all.collect()))
     }
 }
 

@@ -18,8 +18,19 @@ pub(super) struct Part {
 
 impl Part {
     pub(super) fn union(&self, other: &Part) -> Part {
+        // Sets of pods are put side by side: a list of a thousand selectors is no reason to compare each with each.
+        let mut pods = self.ends.pods.clone();
+        pods.extend(other.ends.pods.iter().cloned());
+        pods.sort_unstable();
+        pods.dedup();
         Part {
-            ends: self.ends.union(&other.ends),
+            ends: EndpointSet {
+                pods,
+                nodes: AddressSet::empty(),
+                outside: self.ends.outside.union(&other.ends.outside),
+                proxy: self.ends.proxy || other.ends.proxy,
+                names: self.ends.names.union(&other.ends.names).cloned().collect(),
+            },
             host: self.host.union(&other.host),
             remote: self.remote.union(&other.remote),
         }
@@ -125,6 +136,22 @@ impl Ends {
             why: (!possible.is_empty()).then(|| why.to_owned()),
             possible: Part::outside(possible),
         }
+    }
+
+    /// Everything that is in some of many, by halves.
+    pub(super) fn all(mut many: Vec<Ends>) -> Ends {
+        while many.len() > 1 {
+            let mut halves = many.into_iter();
+            let mut next = Vec::with_capacity(halves.len().div_ceil(2));
+            while let Some(one) = halves.next() {
+                next.push(match halves.next() {
+                    Some(other) => one.union(other),
+                    None => one,
+                });
+            }
+            many = next;
+        }
+        many.pop().unwrap_or_default()
     }
 
     pub(super) fn union(self, other: Ends) -> Ends {

@@ -10,7 +10,7 @@ use super::rule::{Home, Rule, rule};
 use super::selector::is_subdomain;
 use crate::backend::read::Context;
 use crate::backend::read::document::{Document, invalid};
-use crate::diagnostic::{Diagnostics, Severity};
+use crate::diagnostic::Diagnostics;
 use crate::source::Span;
 
 /// A policy of either kind.
@@ -26,6 +26,17 @@ pub(super) struct Object {
     pub(super) span: Span,
     /// Its rules.
     pub(super) rules: Vec<Rule>,
+}
+
+impl Object {
+    /// Whether it holds something of which it is not known whether the agent takes it: then it is not known of the whole object.
+    pub(super) fn is_dubious(&self) -> bool {
+        let elements = self.rules.iter().flat_map(|rule| {
+            let sides = [&rule.ingress, &rule.egress];
+            sides.into_iter().flat_map(|side| &side.allow)
+        });
+        elements.into_iter().any(|element| element.dubious)
+    }
 }
 
 const POLICY: &str = "CiliumNetworkPolicy";
@@ -86,7 +97,7 @@ pub(super) fn objects(
         };
         let mut own = Diagnostics::default();
         let rules = rules(document, home, &mut own);
-        let refused = own.iter().any(|one| one.severity == Severity::Error);
+        let refused = own.has_errors();
         diagnostics.extend(own);
         if !refused {
             objects.push(Object {

@@ -37,6 +37,8 @@ pub(super) struct Traffic {
     pub(super) why: Option<&'static str>,
     /// The DNS names whose answers the proxy lets through and learns from.
     pub(super) dns: Vec<Pattern>,
+    /// Whether a rule of layer 7 is beyond what is checked here, so that the agent may refuse the whole object for it.
+    pub(super) dubious: bool,
 }
 
 impl Traffic {

@@ -202,7 +202,7 @@ fn read_rules(
         kinds.http = list.len();
         for (index, node) in list.iter().enumerate() {
             if let Some(fields) = Fields::of(node, format!("{at}[{index}]"), diagnostics) {
-                http(fields, diagnostics);
+                traffic.dubious |= http(fields, diagnostics);
             }
         }
     }
@@ -215,7 +215,12 @@ fn read_rules(
             for (index, node) in list.iter().enumerate() {
                 if let Some(mut fields) = Fields::of(node, format!("{at}[{index}]"), diagnostics) {
                     for key in ["role", "apiKey", "apiVersion", "clientID", "topic"] {
-                        fields.text(key, diagnostics);
+                        // Names of roles, keys and versions, and which of them go together, are not checked here.
+                        let text = fields.text(key, diagnostics);
+                        traffic.dubious |= text.is_some_and(|text| {
+                            let word = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+                            key != "topic" || text.len() > 255 || !text.chars().all(word)
+                        });
                     }
                     fields.finish(diagnostics);
                 }
@@ -244,11 +249,14 @@ fn read_rules(
     rules.finish(diagnostics);
 }
 
-/// Regular expressions are left to Envoy: whether they compile changes no verdict of a pod.
-fn http(mut rule: Fields<'_>, diagnostics: &mut Diagnostics) {
-    for key in ["path", "method", "host"] {
-        rule.text(key, diagnostics);
+/// Whether the agent may refuse the rule: it compiles `path` and `method` as regular expressions.
+fn http(mut rule: Fields<'_>, diagnostics: &mut Diagnostics) -> bool {
+    let mut dubious = false;
+    for key in ["path", "method"] {
+        let text = rule.text(key, diagnostics);
+        dubious |= text.is_some_and(|text| !surely_compiles(text));
     }
+    rule.text("host", diagnostics);
     rule.texts("headers", diagnostics);
     let at = rule.at("headerMatches");
     let matches = rule.list("headerMatches", diagnostics).unwrap_or_default();
@@ -279,4 +287,79 @@ fn http(mut rule: Fields<'_>, diagnostics: &mut Diagnostics) {
         fields.finish(diagnostics);
     }
     rule.finish(diagnostics);
+    dubious
+}
+
+/// Whether a text certainly is a regular expression of Go: of literal characters, `.`, anchors, `|`, groups, escapes of punctuation and of the
+/// common classes, classes of word characters and `-` between them, and a repetition after what can be repeated. What is richer may be one, too.
+fn surely_compiles(text: &str) -> bool {
+    let mut open = 0;
+    // Whether what stands before can be repeated.
+    let mut atom = false;
+    let mut rest = text.chars();
+    while let Some(character) = rest.next() {
+        match character {
+            '(' => {
+                open += 1;
+                atom = false;
+            }
+            ')' if open > 0 => {
+                open -= 1;
+                atom = true;
+            }
+            '*' | '+' | '?' if atom => atom = false,
+            '\\' => match rest.next() {
+                Some(next) if next.is_ascii_punctuation() || "dDwWsS".contains(next) => atom = true,
+                _ => return false,
+            },
+            '[' => {
+                let Some((class, after)) = rest.as_str().split_once(']') else {
+                    return false;
+                };
+                rest = after.chars();
+                let class = class.strip_prefix('^').unwrap_or(class);
+                let known = ["a-zA-Z0-9", "A-Za-z0-9", "a-z", "A-Z", "0-9"];
+                let known = known
+                    .iter()
+                    .fold(class.to_owned(), |class, range| class.replace(range, "x"));
+                if known.is_empty()
+                    || !known
+                        .chars()
+                        .all(|c| c.is_ascii_alphanumeric() || "_./".contains(c))
+                {
+                    return false;
+                }
+                atom = true;
+            }
+            '|' | '^' | '$' => atom = false,
+            '.' | '/' | '-' | '_' | '~' | '%' | '=' | '&' | ':' | ',' | ' ' => atom = true,
+            character if character.is_alphanumeric() => atom = true,
+            _ => return false,
+        }
+    }
+    open == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::surely_compiles;
+
+    #[test]
+    fn an_expression_is_taken_for_one_only_if_it_is() {
+        for text in [
+            "GET",
+            "/api/v1/.*",
+            "/(a|b)?",
+            "^/x[0-9]+\\.json$",
+            "",
+            "GET|POST",
+        ] {
+            assert!(surely_compiles(text), "{text}");
+        }
+        for text in [
+            "(", "a)", "*", "a**", "[", "[]", "[z-a]", "\\", "\\Q", "a{2,1}", "|*", "[a",
+        ] {
+            assert!(!surely_compiles(text), "{text}");
+        }
+    }
 }

@@ -3,6 +3,8 @@
 //! Takes: the policies that were read. Gives: a [`Chain`] that decides as the agents do. Here it is settled which names are learned, since that is a question to all
 //! rules together.
 
+use std::collections::BTreeMap;
+
 use smol_str::SmolStr;
 
 use super::element::Element;
@@ -29,8 +31,8 @@ pub(super) fn chain(objects: &[Object], documents: &[Document], context: &Contex
             if rule.subject.is_empty() {
                 continue;
             }
-            if !rule.sure {
-                unsure(object, rule, &mut chain.unread);
+            if let Some(why) = doubt(object, rule) {
+                unsure(object, rule, why, &mut chain.unread);
                 continue;
             }
             let mut unread = Vec::new();
@@ -102,8 +104,21 @@ fn policy(
     })
 }
 
-/// A rule of which it is not known whom it selects.
-fn unsure(object: &Object, rule: &Rule, unread: &mut Vec<Unread>) {
+/// Why nothing of a rule is certain.
+fn doubt(object: &Object, rule: &Rule) -> Option<&'static str> {
+    if object.is_dubious() {
+        Some(
+            "a rule of layer 7 in the object is beyond what is checked here, and the agent may refuse all of it",
+        )
+    } else if !rule.sure {
+        Some("a label in its selector depends on what no fact says")
+    } else {
+        None
+    }
+}
+
+/// A rule of which nothing is certain.
+fn unsure(object: &Object, rule: &Rule, why: &str, unread: &mut Vec<Unread>) {
     for direction in Direction::BOTH {
         if !rule.side(direction).is_empty() {
             unread.push(Unread {
@@ -114,27 +129,50 @@ fn unsure(object: &Object, rule: &Rule, unread: &mut Vec<Unread>) {
                     peers: EndpointSet::anywhere(),
                     ports: PortSet::all(),
                 }],
-                why: "a label in its selector depends on what no fact says".to_owned(),
+                why: why.to_owned(),
                 span: object.span,
             });
         }
     }
 }
 
-/// Names, and the pods that certainly learn them.
-type Learned<'o> = Vec<(&'o Pattern, &'o Pods)>;
+/// Names, and the pods that certainly learn them: by the namespace of the pods, if it is one, so that few are asked for each name.
+#[derive(Debug, Default)]
+struct Learned<'o> {
+    by_namespace: BTreeMap<&'o str, Vec<(&'o Pattern, &'o Pods)>>,
+    elsewhere: Vec<(&'o Pattern, &'o Pods)>,
+}
+
+impl<'o> Learned<'o> {
+    /// From whom pods may learn.
+    fn of(&self, pods: &Pods) -> impl Iterator<Item = &(&'o Pattern, &'o Pods)> {
+        let own = pods.namespaces.single().map(SmolStr::as_str);
+        let some = self
+            .by_namespace
+            .iter()
+            .filter(move |(namespace, _)| own.is_none_or(|own| own == **namespace));
+        self.elsewhere
+            .iter()
+            .chain(some.flat_map(|(_, learned)| learned))
+    }
+}
 
 fn learned(objects: &[Object]) -> Learned<'_> {
-    let rules = objects.iter().flat_map(|object| &object.rules);
-    rules
-        .filter(|rule| rule.sure && !rule.subject.is_empty())
-        .flat_map(|rule| {
-            let elements = rule.egress.allow.iter();
-            elements
-                .flat_map(|element| &element.dns)
-                .map(|pattern| (pattern, &rule.subject))
-        })
-        .collect()
+    let mut learned = Learned::default();
+    for object in objects {
+        for rule in &object.rules {
+            if rule.subject.is_empty() || doubt(object, rule).is_some() {
+                continue;
+            }
+            let patterns = rule.egress.allow.iter().flat_map(|element| &element.dns);
+            let list = match rule.subject.namespaces.single() {
+                Some(namespace) => learned.by_namespace.entry(namespace.as_str()).or_default(),
+                None => &mut learned.elsewhere,
+            };
+            list.extend(patterns.map(|pattern| (pattern, &rule.subject)));
+        }
+    }
+    learned
 }
 
 /// Makes rules of the elements of one side.
@@ -193,7 +231,8 @@ impl Parts<'_, '_> {
         let own = &self.rule.subject;
         let mut learn = Vec::new();
         let mut rest = vec![own.clone()];
-        for (_, pods) in self.learned.iter().filter(|(one, _)| one.covers(name)) {
+        let learned = self.learned;
+        for (_, pods) in learned.of(own).filter(|(one, _)| one.covers(name)) {
             let both = own.intersect(pods);
             if both.is_empty() {
                 continue;
