@@ -1110,6 +1110,88 @@ fn several_rules_of_one_object() {
     );
 }
 
+/// A NetworkPolicy of the namespace `shop`.
+fn network_policy(spec: &str) -> String {
+    format!(
+        "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {{name: net, namespace: shop}}\nspec: {spec}\n"
+    )
+}
+
+#[test]
+fn network_policies_are_enforced_beside_our_kinds() {
+    let network = network_policy(
+        "{podSelector: {matchLabels: {app: web}}, policyTypes: [Ingress], ingress: [{from: [{podSelector: {}}, {ipBlock: {cidr: 203.0.113.0/24}}]}]}",
+    );
+    let allow = policy(
+        CNP,
+        &format!(
+            "{OPEN}ingress: [{{fromEntities: [ingress]}}]\nenableDefaultDeny: {{ingress: false}}"
+        ),
+    );
+    let deny = policy(
+        CCNP,
+        "endpointSelector: {}\nenableDefaultDeny: {ingress: false}\ningressDeny: [{fromEndpoints: [{matchLabels: {app: bad}}]}]",
+    );
+    for version in [(1, 17), (1, 18), (1, 20)] {
+        judge(
+            &[&network, &allow, &deny],
+            version,
+            &known(),
+            "shop/app=web < shop/app=api tcp 80 = yes
+             shop/app=web < shop/app=bad tcp 80 = no
+             shop/app=web < data/ tcp 80 = no
+             shop/app=web < 203.0.113.1 tcp 80 = yes
+             shop/app=web < 203.0.114.1 tcp 80 = no
+             shop/app=web < node:192.168.10.7 tcp 80 = no
+             shop/app=web < proxy tcp 80 = yes
+             shop/app=web > data/ tcp 80 = yes
+             shop/app=api < data/ tcp 80 = yes",
+        );
+    }
+    // A section that `policyTypes` does not list still acts.
+    let unlisted = network_policy(
+        "{podSelector: {}, policyTypes: [Ingress], egress: [{to: [{podSelector: {}}]}]}",
+    );
+    judge(
+        &[&unlisted],
+        (1, 20),
+        &known(),
+        "shop/ > shop/ tcp 80 = yes
+         shop/ > data/ tcp 80 = no
+         shop/ < data/ tcp 80 = no",
+    );
+    // A label outside of identities, what only excludes, and the whole of the other family.
+    let odd = network_policy(
+        "{podSelector: {matchLabels: {pod-template-hash: x}}, policyTypes: [Ingress]}",
+    );
+    judge(
+        &[&odd],
+        (1, 20),
+        &known(),
+        "shop/pod-template-hash=x < data/ tcp 80 = yes",
+    );
+    let excludes = network_policy(
+        "{podSelector: {}, policyTypes: [Ingress], ingress: [{from: [{namespaceSelector: {matchExpressions: [{key: env, operator: NotIn, values: [dev]}]}}]}]}",
+    );
+    for (version, said) in [((1, 18), "?"), ((1, 20), "no")] {
+        judge(
+            &[&excludes],
+            version,
+            &known(),
+            &format!(
+                "shop/ < shop/ tcp 80 = yes
+                 shop/ < data/ tcp 80 = no
+                 shop/ < 203.0.113.1 tcp 80 = {said}
+                 shop/ < node:192.168.10.7 tcp 80 = {said}"
+            ),
+        );
+    }
+    let six = network_policy(
+        "{podSelector: {}, policyTypes: [Egress], egress: [{to: [{ipBlock: {cidr: \"::/0\"}}]}]}",
+    );
+    judge(&[&six], (1, 20), &known(), "shop/ > 203.0.113.1 tcp 80 = ?");
+}
+
 #[test]
 fn what_the_validators_refuse() {
     let element = |text: &str| format!("{OPEN}ingress: [{{{text}}}]");

@@ -1,7 +1,7 @@
 //! Cilium's manifests to a program, by the rules of the agent.
 //!
 //! Takes: [`Document`]s and what is known of the cluster. Gives: a [`Reading`]. Kinds: CiliumNetworkPolicy and CiliumClusterwideNetworkPolicy of
-//! `cilium.io/v2`, CiliumCIDRGroup of `v2` and `v2alpha1`, versions 1.17 to 1.20; anything else is left to others. Written from the
+//! `cilium.io/v2`, CiliumCIDRGroup of `v2` and `v2alpha1`, versions 1.17 to 1.20, and beside them Kubernetes' NetworkPolicy; anything else is left to others. Written from the
 //! documents and the source of the agent (`pkg/policy/api`, `pkg/policy/utils`, `pkg/k8s/apis/cilium.io`), and without a look at how we write manifests.
 //!
 //! Deny is over allow, whatever object says it, and a pod that some rule closes lets in only what is allowed. So an ordered chain of three
@@ -13,6 +13,7 @@
 //! pod label with the key of a reserved one (`remote-node`). Assumed are the agent's defaults: `enable-policy=default`, `allow-localhost=auto`,
 //! `policy-cidr-match-mode=""`, the default label filter, non-default-deny policies and ICMP rules on, and one cluster.
 
+mod beside;
 mod blocks;
 mod element;
 mod ends;
@@ -39,5 +40,8 @@ pub fn read(
     diagnostics: &mut Diagnostics,
 ) -> Reading {
     let objects = object::objects(documents, context, diagnostics);
-    tiers::chain(&objects, documents, context).into_reading(context)
+    let mut chain = tiers::chain(&objects, documents, context);
+    let policies = beside::policies(documents, context, &mut chain.unread, diagnostics);
+    tiers::join(&mut chain, policies);
+    chain.into_reading(context)
 }

@@ -102,7 +102,7 @@ pub(super) fn objects(
         if !refused {
             objects.push(Object {
                 name: document.spoken(),
-                owner: owner(document),
+                owner: document.owner(),
                 file: document.file.clone(),
                 span: document.span(),
                 rules,
@@ -123,15 +123,6 @@ fn namespace(document: &Document, diagnostics: &mut Diagnostics) -> Option<SmolS
         diagnostics.push(invalid(document.span(), why));
     }
     None
-}
-
-/// The team in whose name an object was written, where it says so.
-fn owner(document: &Document) -> SmolStr {
-    let team = document
-        .annotations
-        .iter()
-        .find(|(key, _)| key == "vauban.dev/team");
-    team.map(|(_, team)| team.clone()).unwrap_or_default()
 }
 
 /// The rules of an object: `spec` and each of `specs`. An empty `specs` alone is taken by the server, and does nothing.

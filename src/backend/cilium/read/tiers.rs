@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use smol_str::SmolStr;
 
+use super::beside;
 use super::element::Element;
 use super::names::Pattern;
 use super::object::Object;
@@ -85,6 +86,22 @@ pub(super) fn chain(objects: &[Object], documents: &[Document], context: &Contex
         });
     }
     chain
+}
+
+/// Adds policies that allow, and that close what they select.
+pub(super) fn join(chain: &mut Chain, policies: Vec<ReadPolicy>) {
+    let [_, allows, closing] = &mut chain.tiers[..] else {
+        unreachable!("there are three tiers");
+    };
+    closing
+        .policies
+        .extend(policies.iter().map(beside::closing));
+    allows.policies.extend(policies);
+    for tier in &mut chain.tiers {
+        if let Some(first) = tier.policies.first() {
+            tier.span = first.span;
+        }
+    }
 }
 
 fn policy(
