@@ -78,6 +78,9 @@ pub struct PortRule {
     pub http: bool,
 }
 
+/// A family, IPv6 or not, if it is said, and a type.
+pub type Message = (Option<bool>, &'static str);
+
 /// An element of a direction.
 #[derive(Clone, Debug)]
 pub struct Element {
@@ -88,7 +91,7 @@ pub struct Element {
     /// `toPorts`
     pub ports: Option<Vec<PortRule>>,
     /// `icmps`: lists of families and types.
-    pub icmps: Option<Vec<Vec<(Option<bool>, &'static str)>>>,
+    pub icmps: Option<Vec<Vec<Message>>>,
     /// `authentication.mode`
     pub authentication: Option<&'static str>,
     /// Whether it has `fromRequires`.
@@ -279,7 +282,7 @@ fn selector(random: &mut Random, peer: bool) -> Selector {
 fn block(random: &mut Random, version: (u16, u16)) -> Block {
     let holes: Vec<&'static str> = (0..random.below(3)).map(|_| *random.pick(&NETS)).collect();
     let of = match random.below(8) {
-        0 | 1 => BlockOf::Group(*random.pick(&["feed", "list", "absent"])),
+        0 | 1 => BlockOf::Group(["feed", "list", "absent"][random.below(3)]),
         2 => {
             let mut selector = Selector::default();
             for _ in 0..=random.below(2) {
@@ -294,7 +297,7 @@ fn block(random: &mut Random, version: (u16, u16)) -> Block {
             }
             BlockOf::Groups(selector)
         }
-        _ => BlockOf::Cidr(*random.pick(&NETS)),
+        _ => BlockOf::Cidr(NETS[random.below(NETS.len())]),
     };
     let fits = |hole: &&'static str| match of {
         BlockOf::Cidr(net) => {

@@ -151,7 +151,7 @@ fn hidden(random: &mut Random, facts: Facts) -> (Hidden, bool) {
     }
     let hidden = Hidden {
         own_node: random.chance(40),
-        cluster: *random.pick(&["default", "west"]),
+        cluster: ["default", "west"][random.below(2)],
         dual: families == 0,
         apiserver,
         unknown: random.chance(50),
