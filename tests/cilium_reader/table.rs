@@ -1230,6 +1230,10 @@ fn what_the_validators_refuse() {
             "one of cidr, cidrGroupRef, or cidrGroupSelector is required",
         ),
         (
+            element("fromCIDRSet: [{cidrGroupRef: \"\"}]"),
+            "one of cidr, cidrGroupRef, or cidrGroupSelector is required",
+        ),
+        (
             element("fromCIDRSet: [{cidr: 10.0.0.0/8, cidrGroupRef: a}]"),
             "more than one of cidr",
         ),

@@ -149,7 +149,9 @@ pub(super) fn item(
     let at = fields.at("cidr");
     let written = fields.text("cidr", diagnostics);
     let net = written.map(|text| cidr(text, node.span, &at, diagnostics));
-    let reference = fields.text("cidrGroupRef", diagnostics);
+    let reference = fields
+        .text("cidrGroupRef", diagnostics)
+        .filter(|name| !name.is_empty());
     let path = fields.at("cidrGroupSelector");
     let selector = fields
         .get("cidrGroupSelector")

@@ -132,7 +132,7 @@ fn port_rule(
 /// What checks of layer 7 need to know of a port.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Port {
-    /// Its number; 0 is all of them. `None` if it is a name.
+    /// Its number; 0 is all of them. `None` if it is a name, or not said.
     pub(super) number: Option<u16>,
     /// The last of a range; 0 if there is none.
     pub(super) end: u16,
@@ -230,7 +230,7 @@ fn port(
                 traffic.sure(&ports);
             }
             return Some(Port {
-                number: (!named).then_some(0),
+                number: (text == "0").then_some(0),
                 end,
                 tcp: false,
             });
@@ -243,7 +243,8 @@ fn port(
         }
     }
     Some(Port {
-        number,
+        // A port that is not said is every port too, but not to the checks.
+        number: number.filter(|_| !text.is_empty()),
         end,
         tcp: matches!(transports, [Transport::Tcp]),
     })
@@ -310,11 +311,10 @@ fn whole(text: &str) -> Option<u16> {
         [b'0', ..] => (&text[1..], 8),
         _ => (text, 10),
     };
-    let prefixed = radix != 10;
     // An underscore stands between digits, or between a prefix and a digit.
     let parted = !digits.ends_with('_')
         && !digits.contains("__")
-        && (prefixed || text == "0" || !digits.contains('_'));
+        && (radix != 10 || !digits.starts_with('_'));
     let digits: String = digits.chars().filter(|c| *c != '_').collect();
     let plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
     (parted && plain)
@@ -346,7 +346,9 @@ mod tests {
             ("80-90", None),
             ("-1", None),
             ("+1", None),
-            ("8_0", None),
+            ("8_0", Some(80)),
+            ("_80", None),
+            ("80_", None),
             ("", None),
             ("08", None),
         ];
