@@ -57,6 +57,17 @@ pub fn reading<'t>(
     cluster: &Cluster,
     namespaces: &[Namespace],
 ) -> Read {
+    reading_as(texts, version, cluster, namespaces, Cidr::AsTarget)
+}
+
+/// Reads texts as one cluster's, with a say in what a CIDR can mean.
+pub fn reading_as<'t>(
+    texts: impl IntoIterator<Item = &'t str>,
+    version: (u16, u16),
+    cluster: &Cluster,
+    namespaces: &[Namespace],
+    cidr: Cidr,
+) -> Read {
     let mut diagnostics = Diagnostics::default();
     let mut all: Vec<Document> = Vec::new();
     for (at, text) in texts.into_iter().enumerate() {
@@ -67,7 +78,7 @@ pub fn reading<'t>(
         version,
         cluster,
         namespaces,
-        cidr: Cidr::AsTarget,
+        cidr,
     };
     let reading = read(&all, &context, &mut diagnostics);
     let faults = diagnostics

@@ -6,11 +6,12 @@
 use std::collections::BTreeMap;
 
 use smol_str::SmolStr;
+use vauban::backend::read::Cidr;
 use vauban::model::{Cluster, Namespace};
 use vauban::source::{FileId, Span};
 use vauban::space::{AddressSet, Direction, End, Flow, Pod, Traffic, Transport};
 
-use super::{Said, reading};
+use super::{Said, reading, reading_as};
 
 const SPAN: Span = Span {
     file: FileId(0),
@@ -144,7 +145,12 @@ const CNP: &str = "CiliumNetworkPolicy";
 const CCNP: &str = "CiliumClusterwideNetworkPolicy";
 
 fn judge(texts: &[&str], version: (u16, u16), cluster: &Cluster, rows: &str) {
-    let read = reading(texts.iter().copied(), version, cluster, &namespaces());
+    judge_as(texts, version, cluster, Cidr::AsTarget, rows);
+}
+
+fn judge_as(texts: &[&str], version: (u16, u16), cluster: &Cluster, cidr: Cidr, rows: &str) {
+    let texts_of = texts.iter().copied();
+    let read = reading_as(texts_of, version, cluster, &namespaces(), cidr);
     let whole = texts.join("---\n");
     assert!(read.faults.is_empty(), "{:#?}\n{whole}", read.faults);
     for row in rows.lines().map(str::trim).filter(|row| !row.is_empty()) {
@@ -744,6 +750,38 @@ fn cidrs_are_addresses_outside() {
     };
     judge(&[&all], (1, 20), &dual, &rows("no"));
     judge(&[&all], (1, 20), &unknown, &rows("?"));
+}
+
+#[test]
+fn cidrs_are_any_addresses_where_the_question_says_so() {
+    let to = |net: &str| policy(CNP, &format!("{OPEN}egress: [{{toCIDR: [\"{net}\"]}}]"));
+    for (net, pods, node, outside) in [
+        ("10.244.0.0/16", "yes", "no", "no"),
+        ("10.244.7.0/24", "?", "no", "no"),
+        ("203.0.113.0/24", "no", "no", "yes"),
+        ("192.168.10.0/28", "no", "yes", "no"),
+        ("0.0.0.0/0", "yes", "yes", "yes"),
+    ] {
+        judge_as(
+            &[&to(net)],
+            (1, 20),
+            &known(),
+            Cidr::Any,
+            &format!(
+                "shop/app=web > data/ tcp 80 = {pods}
+                 shop/app=web > node:192.168.10.7 tcp 80 = {node}
+                 shop/app=web > 203.0.113.1 tcp 80 = {outside}"
+            ),
+        );
+    }
+    // Of whose addresses nothing is known.
+    judge_as(
+        &[&to("203.0.113.0/24")],
+        (1, 20),
+        &Cluster::unknown(),
+        Cidr::Any,
+        "shop/app=web > data/ tcp 80 = ?",
+    );
 }
 
 #[test]
