@@ -18,6 +18,7 @@ mod generator;
 #[path = "../interpreters/mod.rs"]
 mod interpreters;
 mod manifests;
+mod table;
 
 use std::collections::BTreeMap;
 
