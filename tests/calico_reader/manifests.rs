@@ -460,6 +460,76 @@ fn set(random: &mut Random, at: usize) -> Value {
     })
 }
 
+fn label_selector(random: &mut Random, keys: &[(&str, &[&str])]) -> Value {
+    let (key, values) = *random.pick(keys);
+    let one = value(random, values);
+    match random.below(5) {
+        0 => json!({}),
+        1 | 2 => json!({"matchLabels": {key: one}}),
+        3 => json!({"matchExpressions": [{"key": key, "operator": "NotIn", "values": [one]}]}),
+        _ => json!({"matchExpressions": [{"key": key, "operator": "Exists"}]}),
+    }
+}
+
+/// A NetworkPolicy of Kubernetes, whose place is among Calico's; its own corners have a test of their own.
+fn kubernetes(random: &mut Random, at: usize) -> Value {
+    let rules = |random: &mut Random, key: &str| -> Value {
+        let count = random.below(3);
+        let mut rules = Vec::new();
+        for _ in 0..count {
+            let mut rule = Map::new();
+            let mut peers = Vec::new();
+            for _ in 0..random.below(3) {
+                let mut peer = Map::new();
+                if random.chance(25) {
+                    let family = random.below(2);
+                    let cidr = *random.pick(NETS[family]);
+                    peer.insert("ipBlock".into(), json!({"cidr": cidr}));
+                } else {
+                    peer.insert("podSelector".into(), label_selector(random, LABELS));
+                    if random.chance(50) {
+                        let place = label_selector(random, NAMESPACE_LABELS);
+                        peer.insert("namespaceSelector".into(), place);
+                    }
+                }
+                peers.push(Value::Object(peer));
+            }
+            rule.insert(key.into(), Value::Array(peers));
+            if random.chance(50) {
+                let port = match random.below(3) {
+                    0 => json!({"port": 80}),
+                    1 => json!({"protocol": "UDP", "port": 50, "endPort": 8080}),
+                    _ => json!({"port": "http"}),
+                };
+                rule.insert("ports".into(), json!([port]));
+            }
+            rules.push(Value::Object(rule));
+        }
+        Value::Array(rules)
+    };
+    let ingress = rules(random, "from");
+    let egress = rules(random, "to");
+    json!({
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {
+            "name": format!("{}{at}", random.pick(&["a", "a-b", "b"])),
+            "namespace": random.pick(NAMESPACES),
+        },
+        "spec": {
+            "podSelector": label_selector(random, LABELS),
+            "policyTypes": random.pick(&[
+                json!(["Ingress"]),
+                json!(["Egress"]),
+                json!(["Ingress", "Egress"]),
+                json!([]),
+            ]).clone(),
+            "ingress": ingress,
+            "egress": egress,
+        },
+    })
+}
+
 /// The objects of a cluster.
 pub(crate) fn manifests(random: &mut Random, version: (u16, u16)) -> Vec<String> {
     let mut objects = Vec::new();
@@ -498,6 +568,11 @@ pub(crate) fn manifests(random: &mut Random, version: (u16, u16)) -> Vec<String>
     }
     for at in 0..1 + random.below(5) {
         objects.push(policy(random, at, version, &tiers));
+    }
+    if random.chance(30) {
+        // Of a name that a policy of Calico's may have too.
+        let at = random.below(3);
+        objects.push(kubernetes(random, at));
     }
     objects.iter().map(Value::to_string).collect()
 }

@@ -1302,6 +1302,90 @@ fn what_no_manifest_says() {
     );
 }
 
+#[test]
+fn kubernetes_policies_stand_at_order_1000_of_the_default_tier() {
+    let plain = "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: b, namespace: blue}\nspec: {podSelector: {}, policyTypes: [Ingress], ingress: [{from: [{podSelector: {}}]}]}\n";
+    let rows = |peer: &str, outside: &str| {
+        format!(
+            "pod blue < pod blue | tcp 80 | {peer}
+            pod blue < 203.0.113.9 | tcp 80 | {outside}"
+        )
+    };
+    let with = |version, objects: &[&str], peer: &str, outside: &str| {
+        table(version, Facts::Single, objects, &rows(peer, outside));
+    };
+    let rule = |order: &str, action: &str| {
+        format!("{order}types: [Ingress], ingress: [{{action: {action}}}]")
+    };
+    let global = |name: &str, order: &str, action: &str| {
+        policy(&format!("GlobalNetworkPolicy {name}"), &rule(order, action))
+    };
+    with(NEW, &[plain], "allow", "deny");
+    with(
+        NEW,
+        &[plain, &global("z", "order: 999, ", "Deny")],
+        "deny",
+        "deny",
+    );
+    with(
+        NEW,
+        &[plain, &global("a", "order: 1001, ", "Deny")],
+        "allow",
+        "deny",
+    );
+    with(
+        NEW,
+        &[plain, &global("a", "order: 1001, ", "Allow")],
+        "allow",
+        "allow",
+    );
+    with(NEW, &[plain, &global("a", "", "Allow")], "allow", "allow");
+    // Of one order: by name, and then Kubernetes' before Calico's.
+    with(
+        NEW,
+        &[plain, &global("a", "order: 1000, ", "Deny")],
+        "deny",
+        "deny",
+    );
+    with(
+        NEW,
+        &[plain, &global("c", "order: 1000, ", "Deny")],
+        "allow",
+        "deny",
+    );
+    let same = policy("NetworkPolicy blue/b", &rule("order: 1000, ", "Deny"));
+    with(NEW, &[plain, &same], "allow", "deny");
+    let early = tier("early", "order: 10, defaultAction: Pass");
+    let first = policy(
+        "GlobalNetworkPolicy early.a",
+        "tier: early, types: [Ingress], ingress: [{action: Pass}]",
+    );
+    with(NEW, &[plain, &early, &first], "allow", "deny");
+    let staged = plain
+        .replace("networking.k8s.io/v1", "projectcalico.org/v3")
+        .replace("kind: Network", "kind: StagedKubernetesNetwork");
+    with(NEW, &[&staged], "allow", "allow");
+    let set = staged.replace(
+        "podSelector: {}, policyTypes",
+        "stagedAction: Set, podSelector: {}, policyTypes",
+    );
+    with(NEW, &[&set], "allow", "allow");
+    refused((3, 29), &staged, "no matches for kind");
+    refused(
+        NEW,
+        &staged.replace(
+            "podSelector: {}, policyTypes",
+            "stagedAction: Delete, policyTypes",
+        ),
+        "must be empty",
+    );
+    refused(
+        NEW,
+        &staged.replace("[Ingress]", "[In]"),
+        "Unsupported value",
+    );
+}
+
 /// What the server says of an object, in the words that matter.
 fn refused(version: (u16, u16), object: &str, said: &str) {
     let (_, faults) = read_texts([object], version, &cluster(Facts::Single), &namespaces());

@@ -10,6 +10,7 @@ use ipnet::IpNet;
 use vauban::space::{Direction, End, Pod, Traffic, Transport};
 
 use super::calico_selector::{self, Selector};
+use super::labels::{LabelSelector, Operator};
 use super::yaml::{Fields, Value, document};
 use super::{Outcome, Parsed, Seen};
 
@@ -172,6 +173,11 @@ impl Cluster {
                     .map(|text| net(text))
                     .collect::<Parsed<_>>()?,
             }),
+            "NetworkPolicy" if object.text("apiVersion")? == Some("networking.k8s.io/v1") => {
+                let namespace = namespace.as_deref().unwrap_or("default");
+                let policy = self.kubernetes(&spec, &name, namespace)?;
+                self.policies.push(policy);
+            }
             "GlobalNetworkPolicy" | "NetworkPolicy" => {
                 let is = |key: &str| -> Parsed<bool> {
                     spec.get(key).map_or(Ok(false), |value| value.boolean(key))
@@ -256,6 +262,73 @@ impl Cluster {
             subject: Selector::And(subject),
             ingress: side("Ingress", "ingress")?,
             egress: side("Egress", "egress")?,
+        })
+    }
+
+    /// A NetworkPolicy of Kubernetes as the policy of Calico that it becomes.
+    fn kubernetes(&self, spec: &Fields<'_>, name: &str, namespace: &str) -> Parsed<Policy> {
+        let types = texts(spec, "policyTypes")?;
+        let side = |word: &str, key: &str, peers: &str| -> Parsed<Option<Vec<Rule>>> {
+            let listed = match types.is_empty() {
+                true => word == "Ingress" || !spec.maps(key)?.is_empty(),
+                false => types.iter().any(|one| one == word),
+            };
+            if !listed {
+                return Ok(None);
+            }
+            let mut rules = Vec::new();
+            for fields in spec.maps(key)? {
+                let mut ends = Vec::new();
+                for peer in fields.maps(peers)? {
+                    ends.push(kubernetes_peer(&peer, namespace)?);
+                }
+                if ends.is_empty() {
+                    ends.push(Side::default());
+                }
+                let mut traffic = Vec::new();
+                for port in fields.maps("ports")? {
+                    traffic.push(kubernetes_port(&port)?);
+                }
+                if traffic.is_empty() {
+                    traffic.push((None, Vec::new()));
+                }
+                for end in &ends {
+                    for (protocol, ports) in &traffic {
+                        let (mut source, mut destination) = (Side::default(), end.clone());
+                        if key == "ingress" {
+                            std::mem::swap(&mut source, &mut destination);
+                        }
+                        destination.ports.clone_from(ports);
+                        rules.push(Rule {
+                            action: "Allow".to_owned(),
+                            version: None,
+                            protocol: *protocol,
+                            not_protocol: None,
+                            icmp: None,
+                            not_icmp: None,
+                            source,
+                            destination,
+                            http: false,
+                        });
+                    }
+                }
+            }
+            Ok(Some(rules))
+        };
+        Ok(Policy {
+            name: format!("Kubernetes' {namespace}/{name}"),
+            tier: "default".to_owned(),
+            order: 1000.0,
+            tie: match self.server.version >= (3, 32) {
+                true => format!("{name}/{namespace}/KubernetesNetworkPolicy"),
+                false => format!("{namespace}/knp.default.{name}"),
+            },
+            subject: Selector::And(vec![
+                kubernetes_selector(spec.get("podSelector"))?,
+                in_namespace(namespace),
+            ]),
+            ingress: side("Ingress", "ingress", "from")?,
+            egress: side("Egress", "egress", "to")?,
         })
     }
 
@@ -631,4 +704,70 @@ fn port(value: &Value) -> Parsed<Port> {
         },
         other => Err(format!("the port {other:?}")),
     }
+}
+
+/// A label selector in Calico's words.
+fn kubernetes_selector(value: Option<&Value>) -> Parsed<Selector> {
+    let Some(value) = value else {
+        return Ok(Selector::All);
+    };
+    let selector = LabelSelector::parse(value, "selector", |_| Ok(()))?;
+    let one = |requirement: &super::labels::Requirement| {
+        let key = requirement.key.clone();
+        match &requirement.operator {
+            Operator::In(values) => Selector::In(key, values.clone()),
+            Operator::NotIn(values) => Selector::NotIn(key, values.clone()),
+            Operator::Exists => Selector::Has(key),
+            Operator::DoesNotExist => Selector::Not(Box::new(Selector::Has(key))),
+        }
+    };
+    Ok(Selector::And(
+        selector.requirements.iter().map(one).collect(),
+    ))
+}
+
+fn kubernetes_peer(peer: &Fields<'_>, namespace: &str) -> Parsed<Side> {
+    if let Some(block) = peer.get("ipBlock") {
+        let block = block.fields("ipBlock")?;
+        let except = texts(&block, "except")?;
+        return Ok(Side {
+            nets: vec![net(block.need("cidr")?.text("cidr")?)?],
+            not_nets: except.iter().map(|text| net(text)).collect::<Parsed<_>>()?,
+            ..Side::default()
+        });
+    }
+    let place = match peer.get("namespaceSelector") {
+        None => in_namespace(namespace),
+        some => kubernetes_selector(some)?.prefixed("pcns."),
+    };
+    let pod = Selector::Equals(
+        "projectcalico.org/orchestrator".to_owned(),
+        "k8s".to_owned(),
+    );
+    let own = kubernetes_selector(peer.get("podSelector"))?;
+    Ok(Side {
+        positive: Some(Selector::And(vec![pod, place, own])),
+        ..Side::default()
+    })
+}
+
+type Passing = (Option<(u8, bool)>, Vec<Port>);
+
+fn kubernetes_port(fields: &Fields<'_>) -> Parsed<Passing> {
+    let protocol = match fields.get("protocol") {
+        Some(value) => protocol(value)?,
+        None => (6, true),
+    };
+    let ports = match fields.get("port").map(port).transpose()? {
+        None => Vec::new(),
+        Some(Port::Range(low, _)) => {
+            let high = fields
+                .get("endPort")
+                .map(|value| value.int("endPort"))
+                .transpose()?;
+            vec![Port::Range(low, high.map_or(low, |high| high as u16))]
+        }
+        Some(name) => vec![name],
+    };
+    Ok((Some(protocol), ports))
 }

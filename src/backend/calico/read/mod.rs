@@ -14,6 +14,7 @@
 
 mod ends;
 mod entity;
+mod kubernetes;
 mod names;
 mod policy;
 mod rule;
@@ -26,11 +27,9 @@ mod world;
 use std::collections::BTreeMap;
 
 use rayon::prelude::*;
-use smol_str::SmolStr;
 
 use self::policy::{Parsed, everything};
 use self::world::World;
-use crate::backend::read::chain::ReadPolicy;
 use crate::backend::read::document::{Document, invalid};
 use crate::backend::read::{Context, Reading, Unread};
 use crate::diagnostic::Diagnostics;
@@ -51,16 +50,6 @@ const POLICIES: [&str; 4] = [
 /// Calico refuses is reported as `invalid-manifest`, and left out; objects that decide nothing about pods are passed over.
 pub fn read(
     documents: &[Document],
-    context: &Context<'_>,
-    diagnostics: &mut Diagnostics,
-) -> Reading {
-    read_beside(documents, Vec::new(), context, diagnostics)
-}
-
-/// The same with Kubernetes NetworkPolicies that somebody else has read.
-pub fn read_beside(
-    documents: &[Document],
-    kubernetes: Vec<ReadPolicy>,
     context: &Context<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Reading {
@@ -93,47 +82,14 @@ pub fn read_beside(
             (policy::policy(document, &world, &mut own), own)
         })
         .collect();
-    let mut parsed = Vec::with_capacity(read.len() + kubernetes.len());
+    let mut parsed = kubernetes::policies(documents, context, &mut unread, diagnostics);
     for (policy, faults) in read {
         diagnostics.extend(faults);
         parsed.extend(policy);
     }
-    parsed.extend(
-        kubernetes
-            .into_iter()
-            .map(|read| of_kubernetes(read, version)),
-    );
     let mut chain = tier::chain(tiers, parsed, version);
     chain.unread.extend(unread);
     chain.into_reading(context)
-}
-
-/// A Kubernetes policy among Calico's (reference: Calico, section 1.8).
-fn of_kubernetes(read: ReadPolicy, version: (u16, u16)) -> Parsed {
-    let spoken = read.object.rsplit(' ').next().unwrap_or_default();
-    let (namespace, name) = spoken.split_once('/').unwrap_or(("default", spoken));
-    let directions = [
-        (Direction::Ingress, read.ingress.is_some()),
-        (Direction::Egress, read.egress.is_some()),
-    ];
-    Parsed {
-        tier: SmolStr::new_static("default"),
-        order: 1000.0,
-        tie: policy::tie(
-            version,
-            "default",
-            Some(namespace),
-            name,
-            "KubernetesNetworkPolicy",
-        ),
-        possible: read.subject.clone(),
-        directions: directions
-            .into_iter()
-            .filter_map(|(direction, has)| has.then_some(direction))
-            .collect(),
-        read,
-        unread: Vec::new(),
-    }
 }
 
 /// Whether objects of a kind decide flows of pods on Calico, though they are none that are read here.

@@ -113,19 +113,15 @@ pub(super) fn policy(
         .filter(|tier| !tier.is_empty())
         .unwrap_or_else(|| SmolStr::new_static("default"));
     names::policy(document, &tier, version, diagnostics);
+    let action = staged_action(&mut spec, staged, diagnostics);
+    if action == Some("Delete") {
+        nothing_else(&spec, diagnostics);
+        return None;
+    }
     let order = spec.number("order", diagnostics);
     if let Some(order) = order.filter(|order| !order.is_finite()) {
         let why = format!("spec.order: {order} is no number of JSON");
         diagnostics.push(invalid(spec.span, why));
-    }
-    let action = staged_action(&mut spec, staged, diagnostics);
-    if action == Some("Delete") {
-        // It stands for the removal of a policy, and holds nothing else.
-        for key in spec.unasked() {
-            let why = format!("spec.{}: must be empty with stagedAction Delete", key.text);
-            diagnostics.push(invalid(key.span, why));
-        }
-        return None;
     }
     let mut unclear = Vec::new();
     let subject = subject(
@@ -145,10 +141,11 @@ pub(super) fn policy(
     let types = types(&mut spec, version, document, diagnostics);
     let object = document.spoken();
     let mut unread = Vec::new();
+    let home = SmolStr::new_static("default");
     let mut side = |key: &str, direction: Direction| {
         let site = Site {
             world,
-            namespace: document.namespace.as_ref().filter(|_| !global),
+            namespace: (!global).then_some(document.namespace.as_ref().unwrap_or(&home)),
             direction,
             limits,
         };
@@ -275,7 +272,8 @@ fn within(subjects: &[Pods], flows: &[FlowBox]) -> Vec<FlowBox> {
     all
 }
 
-fn staged_action<'n>(
+/// `stagedAction` of a staged policy; others do not have it.
+pub(super) fn staged_action<'n>(
     spec: &mut Fields<'n>,
     staged: bool,
     diagnostics: &mut Diagnostics,
@@ -292,6 +290,14 @@ fn staged_action<'n>(
         diagnostics.push(invalid(span, why));
     }
     Some(action.as_str())
+}
+
+/// A staged policy that stands for the removal of another holds nothing else.
+pub(super) fn nothing_else(spec: &Fields<'_>, diagnostics: &mut Diagnostics) {
+    for key in spec.unasked() {
+        let why = format!("spec.{}: must be empty with stagedAction Delete", key.text);
+        diagnostics.push(invalid(key.span, why));
+    }
 }
 
 /// The selector of the pods: `selector`, `namespaceSelector` and `serviceAccountSelector` together, in a namespaced policy within its namespace.
