@@ -289,3 +289,122 @@ fn any_valid_manifests_read_as_an_independent_interpreter_takes_them() {
     );
     assert!(allowed * 10 > tried && allowed * 10 < tried * 9);
 }
+
+/// Texts that are nearly manifests: whatever they are, the reader says so and goes on.
+#[test]
+fn no_text_makes_the_reader_panic() {
+    let wanted = number("VAUBAN_TEXTS", 3_000);
+    let start = number("VAUBAN_SEED", 0) as u64;
+    let mut refused = 0;
+    for seed in start..start + wanted as u64 {
+        let mut random = Random::new(seed);
+        let version = *random.pick(&[(3, 29), (3, 31), (3, 33)]);
+        let cluster = draw::cluster(&mut random);
+        let texts: Vec<String> = manifests::manifests(&mut random, version)
+            .iter()
+            .map(|text| mangled(&mut random, text))
+            .collect();
+        let each = texts.iter().map(String::as_str);
+        let (_, faults) = read_texts(each, version, &cluster, &[]);
+        refused += usize::from(!faults.is_empty());
+    }
+    assert!(
+        refused * 10 > wanted,
+        "only {refused} of {wanted} are refused"
+    );
+}
+
+/// A text with some of its words exchanged, left out, or cut in two.
+fn mangled(random: &mut Random, text: &str) -> String {
+    const STRANGE: &[&str] = &[
+        "null",
+        "{}",
+        "[]",
+        "\"\"",
+        "0",
+        "-1",
+        "65536",
+        "1e400",
+        ".nan",
+        "é",
+        "all()",
+        "global()",
+        "\"a == 'b\"",
+        "\"::/0\"",
+        "\"0.0.0.0/0\"",
+        "true",
+        "\"spec\"",
+        "((((",
+        "!!!!",
+        "\"1:0\"",
+    ];
+    let mut text = text.to_owned();
+    for _ in 0..1 + random.below(4) {
+        let marks: Vec<usize> = text
+            .char_indices()
+            .filter(|(_, c)| "{}[],:\"' ()".contains(*c))
+            .map(|(at, _)| at)
+            .collect();
+        if marks.len() < 2 {
+            return text;
+        }
+        let at = random.below(marks.len() - 1);
+        let far = (at + 1 + random.below(3)).min(marks.len() - 1);
+        let range = marks[at] + 1..marks[far];
+        if range.start > range.end {
+            continue;
+        }
+        match random.below(3) {
+            0 => {
+                let strange = *random.pick(STRANGE);
+                text.replace_range(range, strange);
+            }
+            1 => text.replace_range(range, ""),
+            _ => {
+                let other = random.below(marks.len() - 1);
+                let piece = text[marks[other]..marks[other + 1]].to_owned();
+                text.replace_range(range, &piece);
+            }
+        }
+    }
+    text
+}
+
+/// Selectors that come to more combinations than can be told apart are read for what is certain, in bounded time.
+#[test]
+fn long_selectors_end() {
+    let many = |join: &str, inner: &str, count: usize| {
+        let one = |at: usize| format!("(a{at} == 'x' {inner} b{at} != 'y')");
+        (0..count).map(one).collect::<Vec<_>>().join(join)
+    };
+    for selector in [
+        many(" && ", "||", 9),
+        many(" && ", "||", 300),
+        many(" || ", "&&", 900),
+        many(" || ", "&&", 40),
+        format!("!({})", many(" || ", "&&", 12)),
+    ] {
+        let rule = |action: &str| {
+            let text = format!(
+                "{{action: {action}, source: {{selector: \"{selector}\", notSelector: \"{}\"}}, destination: {{selector: \"{selector}\"}}}}",
+                many(" && ", "||", 8)
+            );
+            text
+        };
+        let text = format!(
+            "apiVersion: projectcalico.org/v3\nkind: GlobalNetworkPolicy\nmetadata: {{name: a}}\nspec: {{selector: \"{selector}\", types: [Ingress], ingress: [{}, {}]}}\n",
+            rule("Allow"),
+            rule("Deny")
+        );
+        let began = std::time::Instant::now();
+        let (reading, faults) = read_texts([text.as_str()], (3, 32), &Cluster::unknown(), &[]);
+        assert!(faults.is_empty(), "{faults:#?}");
+        assert!(began.elapsed().as_secs() < 20, "{:?}", began.elapsed());
+        eprintln!(
+            "{:?} {} {:?}",
+            &selector[..30],
+            reading.unread.len(),
+            began.elapsed()
+        );
+    }
+}

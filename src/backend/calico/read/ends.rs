@@ -5,11 +5,11 @@
 //! that care are left to the caller, which knows both families' ends.
 
 use super::entity::Entity;
-use super::solve::{Between, Truth};
+use super::solve::{Between, Truth, both, tidy};
 use super::traffic::Part;
 use super::world::{Family, Selection, World};
 use crate::backend::read::Cidr;
-use crate::space::{AddressSet, EndpointSet, Pods, union_pods};
+use crate::space::{AddressSet, EndpointSet, Pods};
 
 /// Ends of one family.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -24,31 +24,16 @@ pub(super) struct Ends {
     pub(super) open: bool,
 }
 
-/// What is in both.
-pub(super) fn both(a: &[Pods], b: &[Pods]) -> Vec<Pods> {
-    if a == [Pods::any()] {
-        return b.to_vec();
-    }
-    if b == [Pods::any()] {
-        return a.to_vec();
-    }
-    let all: Vec<Pods> = a
-        .iter()
-        .flat_map(|a| b.iter().map(|b| a.intersect(b)))
-        .filter(|pods| !pods.is_empty())
-        .collect();
-    if all.len() <= 64 {
-        union_pods(&all, &[])
-    } else {
-        all
-    }
-}
-
 impl Between<Vec<Pods>> {
     fn and(&self, other: &Self) -> Self {
+        // Where both are too much to say, nothing is certain, and no more is possible than one of them.
+        let shorter = match self.possible.len() <= other.possible.len() {
+            true => &self.possible,
+            false => &other.possible,
+        };
         Between {
-            sure: both(&self.sure, &other.sure),
-            possible: both(&self.possible, &other.possible),
+            sure: both(&self.sure, &other.sure).unwrap_or_default(),
+            possible: both(&self.possible, &other.possible).unwrap_or_else(|| shorter.clone()),
         }
     }
 
@@ -63,9 +48,10 @@ impl Between<Vec<Pods>> {
 
     /// What is in either.
     fn or(&self, other: &Self) -> Self {
+        let both = |a: &[Pods], b: &[Pods]| tidy([a, b].concat());
         Between {
-            sure: union_pods(&self.sure, &other.sure),
-            possible: union_pods(&self.possible, &other.possible),
+            sure: both(&self.sure, &other.sure),
+            possible: both(&self.possible, &other.possible),
         }
     }
 }

@@ -16,7 +16,10 @@ use crate::backend::read::chain::{ReadPolicy, ReadRule};
 use crate::backend::read::document::{Document, Fields, invalid};
 use crate::diagnostic::Diagnostics;
 use crate::model::Action;
-use crate::space::{Direction, EndpointSet, FlowBox, Pods, PortSet, subtract_pods};
+use crate::space::{Direction, EndpointSet, FlowBox, Pods, PortSet};
+
+/// How many boxes of flows one rule may leave open before its policy's pods are not told apart.
+const MOST_BOXES: usize = 4096;
 
 /// A policy and where it stands.
 #[derive(Clone, Debug)]
@@ -230,7 +233,7 @@ fn doubts(
     types: &Between<Vec<Direction>>,
     unclear: &[String],
 ) {
-    let rest = subtract_pods(&subject.possible, &subject.sure);
+    let rest = solve::less(&subject.possible, &subject.sure);
     for direction in &types.possible {
         let certain = types.sure.contains(direction);
         let (flows, why) = if !certain {
@@ -255,19 +258,19 @@ fn doubts(
     }
 }
 
-/// The flows of a rule that are flows of the policy's pods.
+/// The flows of a rule that are flows of the policy's pods; where these are too many to tell apart, those of any.
 fn within(subjects: &[Pods], flows: &[FlowBox]) -> Vec<FlowBox> {
     let mut all = Vec::new();
-    for subject in subjects {
-        for flow in flows {
-            let subject = subject.intersect(&flow.subject);
-            if !subject.is_empty() {
-                all.push(FlowBox {
-                    subject,
-                    ..flow.clone()
-                });
-            }
+    for flow in flows {
+        let of_rule = std::slice::from_ref(&flow.subject);
+        let cut = solve::both(subjects, of_rule).unwrap_or_else(|| of_rule.to_vec());
+        if all.len() + cut.len() > MOST_BOXES {
+            return flows.to_vec();
         }
+        all.extend(cut.into_iter().map(|subject| FlowBox {
+            subject,
+            ..flow.clone()
+        }));
     }
     all
 }

@@ -6,16 +6,16 @@
 
 use smol_str::SmolStr;
 
-use super::ends::{Ends, both};
+use super::ends::Ends;
 use super::entity::{self, Entity, Site};
-use super::solve::Between;
+use super::solve::{Between, both, less};
 use super::traffic::{self, Part, Protocol, Traffic};
 use super::world::{Family, World};
 use crate::backend::read::document::{Fields, invalid};
 use crate::backend::read::yaml::Value;
 use crate::diagnostic::Diagnostics;
 use crate::model::{Action, Clause};
-use crate::space::{Direction, EndpointSet, FlowBox, Pods, PortSet, Ranges, subtract_pods};
+use crate::space::{Direction, EndpointSet, FlowBox, Pods, PortSet, Ranges};
 
 /// What a rule comes to.
 #[derive(Clone, Debug)]
@@ -323,8 +323,8 @@ impl Rule {
             [Family::V4] => pieces.push(piece(&v4.0, pods(&v4.1), &rest)),
             [Family::V6] => pieces.push(piece(&v6.0, pods(&v6.1), &rest)),
             _ => {
-                let sure = Between::exact(both(&v4.0.sure, &v6.0.sure));
-                let peers = both(&v4.1.pods.sure, &v6.1.pods.sure);
+                let sure = Between::exact(both(&v4.0.sure, &v6.0.sure).unwrap_or_default());
+                let peers = both(&v4.1.pods.sure, &v6.1.pods.sure).unwrap_or_default();
                 let peers = Between::exact(EndpointSet::of_pods(peers));
                 let certain = Between::exact(rest.sure.clone());
                 let certain = piece(&sure, peers, &certain);
@@ -378,11 +378,10 @@ impl Piece {
         if self.ports.possible != certain.ports.sure {
             return;
         }
-        let rest = subtract_pods(&self.subject.possible, &certain.subject.sure);
+        let rest = less(&self.subject.possible, &certain.subject.sure);
         if rest.is_empty() {
-            self.peers.possible.pods =
-                subtract_pods(&self.peers.possible.pods, &certain.peers.sure.pods);
-        } else if subtract_pods(&self.peers.possible.pods, &certain.peers.sure.pods).is_empty() {
+            self.peers.possible.pods = less(&self.peers.possible.pods, &certain.peers.sure.pods);
+        } else if less(&self.peers.possible.pods, &certain.peers.sure.pods).is_empty() {
             self.subject.possible = rest;
         }
     }
@@ -413,12 +412,17 @@ impl Piece {
             return;
         }
         if subject.possible != subject.sure {
-            let rest = subtract_pods(&subject.possible, &subject.sure);
+            let rest = less(&subject.possible, &subject.sure);
             open(&rest, &peers.possible, &ports.possible);
         }
         if peers.possible != peers.sure {
-            let rest = peers.possible.subtract(&peers.sure);
-            let rest = rest.expect("there are no names among Calico's ends");
+            let rest = EndpointSet {
+                pods: less(&peers.possible.pods, &peers.sure.pods),
+                nodes: peers.possible.nodes.subtract(&peers.sure.nodes),
+                outside: peers.possible.outside.subtract(&peers.sure.outside),
+                proxy: peers.possible.proxy && !peers.sure.proxy,
+                names: peers.possible.names.clone(),
+            };
             open(&subject.possible, &rest, &ports.possible);
         }
         if ports.possible != ports.sure {

@@ -22,8 +22,9 @@ pub(super) const OF_ACCOUNT: &str = "pcsa.";
 /// The key by which a namespace, or a service account, has its own name.
 pub(super) const NAME: &str = "projectcalico.org/name";
 
-/// How many conjunctions a selector may come to before it is left unread.
-const MOST: usize = 4096;
+/// How many conjunctions a product of alternatives may come to before a selector is left unread; alternatives that are written out may be sixteen times as
+/// many.
+const MOST: usize = 1024;
 
 /// What holds for certain, and what may hold: the one is part of the other.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -123,16 +124,51 @@ pub(super) fn pods(expr: &Expr, context: &Context<'_>) -> Between<Vec<Pods>> {
     }
 }
 
+/// How many sets of pods are compared with each other before they are left as they are.
+const FEW: usize = 64;
+
+/// How many sets of pods an intersection or a difference may come to before it is not made.
+const MANY: usize = 4096;
+
 /// Drops what is empty, and, where that is cheap, what another one contains.
-fn tidy(mut pods: Vec<Pods>) -> Vec<Pods> {
+pub(super) fn tidy(mut pods: Vec<Pods>) -> Vec<Pods> {
     pods.retain(|pods| !pods.is_empty());
-    if pods.len() <= 64 {
+    if pods.len() <= FEW {
         union_pods(&pods, &[])
     } else {
         pods.sort_unstable();
         pods.dedup();
         pods
     }
+}
+
+/// What is in both; `None` if that is too much to say.
+pub(super) fn both(a: &[Pods], b: &[Pods]) -> Option<Vec<Pods>> {
+    if a == [Pods::any()] {
+        return Some(b.to_vec());
+    }
+    if b == [Pods::any()] {
+        return Some(a.to_vec());
+    }
+    (a.len() * b.len() <= MANY).then(|| {
+        let pairs = a.iter().flat_map(|a| b.iter().map(|b| a.intersect(b)));
+        tidy(pairs.collect())
+    })
+}
+
+/// No less than what is in the one only: what would take too many pieces to take away stays.
+pub(super) fn less(from: &[Pods], what: &[Pods]) -> Vec<Pods> {
+    if from == what {
+        return Vec::new();
+    }
+    let mut rest = from.to_vec();
+    for taken in what {
+        let next: Vec<Pods> = rest.iter().flat_map(|one| one.subtract(taken)).collect();
+        if next.len() <= FEW.max(from.len()) {
+            rest = next;
+        }
+    }
+    rest
 }
 
 /// What a key is to a pod.
@@ -394,7 +430,7 @@ fn cubes(expr: &Expr, negated: bool) -> Option<Vec<Cube>> {
                 } else {
                     all.extend(cubes(one, negated)?);
                 }
-                if all.len() > MOST {
+                if all.len() > MOST * 16 {
                     return None;
                 }
             }
