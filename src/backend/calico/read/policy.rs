@@ -186,7 +186,6 @@ pub(super) fn policy(
     if diagnostics.len() > before || untracked {
         return None;
     }
-    let kind = document.kind.as_str();
     let team = document.annotations.iter();
     let team = team.clone().find(|(key, _)| key == "vauban.dev/team");
     let mut parsed = Parsed {
@@ -195,7 +194,7 @@ pub(super) fn policy(
             &tier,
             document.namespace.as_deref(),
             &document.name,
-            kind,
+            &document.kind,
         ),
         tier,
         order: order.unwrap_or(f64::INFINITY),
