@@ -215,3 +215,27 @@ pub(crate) fn flow(random: &mut Random, cluster: &Cluster) -> (Seen, Hidden) {
     };
     (seen, hidden)
 }
+
+/// What the model does not know of a flow that was drawn for a program.
+pub(crate) fn hidden_of(seen: &Seen) -> Hidden {
+    let mut hidden = Hidden {
+        source_port: 40_000,
+        ..Hidden::default()
+    };
+    let mut know = |pod: &Pod| {
+        let labels = pod.namespace_labels.iter();
+        let labels = labels.map(|(key, value)| (key.to_string(), value.to_string()));
+        hidden
+            .namespaces
+            .insert(pod.namespace.to_string(), labels.collect());
+    };
+    if let End::Pod(pod) = &seen.flow.peer {
+        know(pod);
+    }
+    know(&seen.flow.subject);
+    if matches!(seen.flow.peer, End::Node(_)) {
+        hidden.host = Some(seen.foreign_labels.iter().cloned().collect());
+        hidden.host_port = Some("http".to_owned());
+    }
+    hidden
+}

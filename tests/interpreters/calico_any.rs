@@ -401,7 +401,12 @@ impl Thing<'_> {
             }),
             Thing::Pod(pod) => {
                 if let Some(key) = key.strip_prefix("pcns.") {
-                    return of_namespace(&pod.namespace, key);
+                    return match key {
+                        "projectcalico.org/name" | "kubernetes.io/metadata.name" => {
+                            Some(pod.namespace.to_string())
+                        }
+                        key => pod.namespace_labels.get(key).map(ToString::to_string),
+                    };
                 }
                 if let Some(key) = key.strip_prefix("pcsa.") {
                     return match key {
