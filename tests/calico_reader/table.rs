@@ -1355,6 +1355,18 @@ fn kubernetes_policies_stand_at_order_1000_of_the_default_tier() {
     );
     let same = policy("NetworkPolicy blue/b", &rule("order: 1000, ", "Deny"));
     with(NEW, &[plain, &same], "allow", "deny");
+    // A host endpoint may name its ports as pods do.
+    let named = "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: b, namespace: blue}\nspec: {podSelector: {}, policyTypes: [Egress], egress: [{ports: [{port: http}]}]}\n";
+    table(
+        NEW,
+        Facts::Single,
+        &[named],
+        "pod blue > pod red | tcp 8080 | allow
+        pod blue > pod red | tcp 80 | deny
+        pod blue > 203.0.113.9 | tcp 8080 | deny
+        pod blue > node 192.168.1.1 | tcp 8080 | unread
+        pod blue > node 192.168.1.1 | udp 8080 | deny",
+    );
     let early = tier("early", "order: 10, defaultAction: Pass");
     let first = policy(
         "GlobalNetworkPolicy early.a",

@@ -14,7 +14,7 @@ use crate::backend::read::yaml::Value;
 use crate::backend::read::{Context, Unread};
 use crate::diagnostic::Diagnostics;
 use crate::model::Cni;
-use crate::space::Direction;
+use crate::space::{Direction, EndpointSet, FlowBox, PortSet, Ranges};
 
 /// The order of all of them.
 const ORDER: f64 = 1000.0;
@@ -28,6 +28,7 @@ pub(super) fn policies(
 ) -> Vec<Parsed> {
     let version = context.version;
     let enforced = policies_on(Cni::Calico, documents, context, unread, diagnostics);
+    unread.extend(enforced.iter().filter_map(ports_of_hosts));
     let mut parsed: Vec<Parsed> = enforced
         .into_iter()
         .map(|read| placed(read, version))
@@ -59,6 +60,35 @@ pub(super) fn policies(
         }
     }
     parsed
+}
+
+/// Named ports of an egress rule that leaves the peers open, or gives addresses: Calico lets host endpoints name ports too.
+fn ports_of_hosts(read: &ReadPolicy) -> Option<Unread> {
+    let mut flows = Vec::new();
+    for clause in read.egress.iter().flatten().flat_map(|rule| &rule.clauses) {
+        let mut ports = PortSet::empty();
+        for (transport, _) in &clause.ports.named {
+            *ports.transport_mut(*transport) = Ranges::of(1, u16::MAX);
+        }
+        if ports.is_empty() || clause.peers.nodes.is_empty() {
+            continue;
+        }
+        flows.extend(read.subject.iter().map(|subject| FlowBox {
+            subject: subject.clone(),
+            peers: EndpointSet {
+                nodes: clause.peers.nodes.clone(),
+                ..EndpointSet::empty()
+            },
+            ports: ports.clone(),
+        }));
+    }
+    (!flows.is_empty()).then(|| Unread {
+        object: read.object.clone(),
+        direction: Direction::Egress,
+        flows,
+        why: "a host endpoint may give any of its ports such a name".to_owned(),
+        span: read.span,
+    })
 }
 
 fn placed(read: ReadPolicy, version: (u16, u16)) -> Parsed {
