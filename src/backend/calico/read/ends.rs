@@ -101,11 +101,48 @@ impl Ends {
             ends = ends.and(&left(negative, family, world));
         }
         if !entity.unclear.is_empty() {
-            ends.pods.sure.clear();
-            ends.nodes.sure = AddressSet::empty();
-            ends.outside.sure = AddressSet::empty();
+            ends.forget();
         }
         ends
+    }
+
+    /// The ends that a side matches in packets of either family, if it does not look at addresses.
+    pub(super) fn by_identity(entity: &Entity) -> Self {
+        let everywhere = Between::exact(AddressSet::full());
+        let mut ends = Ends {
+            pods: Between::by(Truth::Yes),
+            nodes: everywhere.clone(),
+            outside: everywhere,
+            open: entity.is_open(),
+        };
+        if entity.nothing {
+            return Ends::default();
+        }
+        if let Some(positive) = &entity.positive {
+            ends.pods = positive.pods.clone();
+            ends.nodes.sure = AddressSet::empty();
+            if !positive.hosts {
+                ends.nodes.possible = AddressSet::empty();
+            }
+            ends.outside = Between::default();
+        }
+        if let Some(negative) = &entity.negative {
+            ends.pods = ends.pods.and(&negative.pods);
+            if negative.hosts {
+                ends.nodes.sure = AddressSet::empty();
+            }
+        }
+        if !entity.unclear.is_empty() {
+            ends.forget();
+        }
+        ends
+    }
+
+    /// Nothing of it is certain.
+    fn forget(&mut self) {
+        self.pods.sure.clear();
+        self.nodes.sure = AddressSet::empty();
+        self.outside.sure = AddressSet::empty();
     }
 
     fn and(&self, other: &Self) -> Self {

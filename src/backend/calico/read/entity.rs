@@ -108,6 +108,21 @@ impl Entity {
     }
 }
 
+impl Entity {
+    /// Whether what it matches depends on addresses, its own or those of network sets, and with them on the family of a packet.
+    pub(super) fn is_by_address(&self) -> bool {
+        let held = |selection: &Option<Selection>| {
+            selection
+                .as_ref()
+                .is_some_and(|selection| !selection.sets.possible.is_empty())
+        };
+        self.nets.is_some()
+            || self.not_nets.is_some()
+            || held(&self.positive)
+            || held(&self.negative)
+    }
+}
+
 /// Reads a selector that stands in a field; `None` if it is empty or, reported or noted in `unclear`, unreadable.
 pub(super) fn selector(
     fields: &mut Fields<'_>,

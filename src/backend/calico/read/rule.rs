@@ -277,6 +277,20 @@ impl Rule {
         if inward && !part.pods {
             return Vec::new();
         }
+        let ports = &part.ports;
+        let piece = |subject: &Between<Vec<Pods>>, peers, ports: &Between<PortSet>| Piece {
+            subject: subject.clone(),
+            peers,
+            ports: ports.clone(),
+        };
+        if self.version.is_none() && !own.is_by_address() && !other.is_by_address() {
+            let ends = Ends::by_identity(other);
+            let ends = if inward { ends } else { ends.only(part) };
+            let mut peers = ends.addresses();
+            peers.sure.pods = ends.pods.sure;
+            peers.possible.pods = ends.pods.possible;
+            return vec![piece(&Ends::by_identity(own).pods, peers, ports)];
+        }
         let of = |family: Family| {
             if self.version.is_some_and(|version| version != family) {
                 return (Between::default(), Ends::default());
@@ -286,12 +300,6 @@ impl Rule {
             (subject, if inward { ends } else { ends.only(part) })
         };
         let (v4, v6) = (of(Family::V4), of(Family::V6));
-        let ports = &part.ports;
-        let piece = |subject: &Between<Vec<Pods>>, peers, ports: &Between<PortSet>| Piece {
-            subject: subject.clone(),
-            peers,
-            ports: ports.clone(),
-        };
         if v4.0 == v6.0 && v4.1.pods == v6.1.pods {
             let (a, b) = (v4.1.addresses(), v6.1.addresses());
             let whole = |a: &EndpointSet, b: &EndpointSet, pods: &[Pods]| EndpointSet {

@@ -405,8 +405,18 @@ fn cubes(expr: &Expr, negated: bool) -> Option<Vec<Cube>> {
             ..Cube::any()
         }]),
         (Expr::And(list), false) | (Expr::Or(list), true) => {
-            let mut all = vec![Cube::any()];
+            // What asks for one label each narrows all of the rest.
+            let mut first = Cube::any();
+            let mut others = Vec::new();
             for one in list {
+                match requirement(one, negated) {
+                    Some((key, values)) => first = first.and(&literal(key, &values)),
+                    None => others.push(one),
+                }
+            }
+            let mut all = vec![first];
+            all.retain(|cube| !cube.pods.is_empty());
+            for one in others {
                 let more = cubes(one, negated)?;
                 if all.len().saturating_mul(more.len()) > MOST {
                     return None;
