@@ -230,8 +230,11 @@ impl<'p> Search<'_, 'p> {
                         Ok(Fate::Nothing) => {}
                         Ok(Fate::Through) => self.alive[*line].store(true, Ordering::Relaxed),
                         Ok(Fate::Dead(flow)) => self.note(*line, here, &ask, *flow),
-                        Err(_) => {
-                            // What is not known is not reported.
+                        Err(too_large) => {
+                            // What is not known is not reported, and what is too large once is not tried again here.
+                            if too_large.is_some() {
+                                exact = MOST_EXACT;
+                            }
                             self.alive[*line].store(true, Ordering::Relaxed);
                             self.left_out.fetch_add(1, Ordering::Relaxed);
                         }

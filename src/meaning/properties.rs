@@ -8,8 +8,8 @@ use smol_str::SmolStr;
 
 use super::agreement::{Before, Scope, disagreements};
 use super::{
-    By, Index, Oracle, Partition, Verdict, Why, decide, half_open, in_box, matches, matches_clause,
-    mirrored, partitions, selects, survey,
+    By, Index, MOST_RULES, Oracle, Partition, Verdict, Why, decide, half_open, in_box, matches,
+    matches_clause, mirrored, partitions, selects, survey,
 };
 use crate::model::{
     Action, Block, Clause, Cluster, DefaultPolicy, Namespace, Otherwise, Policy, PolicyId, Program,
@@ -828,4 +828,27 @@ fn half_open_flows_are_allowed_at_one_end_and_denied_at_the_other() {
         }
     }
     assert!(reported > 10 && matched > 100, "{reported} {matched}");
+}
+
+#[test]
+fn too_many_rules_are_not_compared_and_that_is_said() {
+    let mut dice = Dice(0x0123_4567_89ab_cdef);
+    let (_, mut program) = dice.program();
+    assert_eq!(survey(&program).too_many, None);
+    let mut blocks = program
+        .policies
+        .iter_mut()
+        .filter(|policy| !policy.staged)
+        .filter_map(|policy| policy.ingress.as_mut());
+    let block = blocks
+        .find(|block| !block.rules.is_empty())
+        .expect("a policy with rules");
+    let rule = block.rules[0].clone();
+    block.rules.extend((0..=MOST_RULES).map(|_| Rule {
+        span: dice.somewhere(),
+        ..rule.clone()
+    }));
+    let found = survey(&program);
+    assert!(found.too_many.is_some_and(|rules| rules > MOST_RULES));
+    assert!(found.idle.is_empty() && found.denied_above.is_empty());
 }

@@ -34,7 +34,7 @@ pub struct Idle {
     pub rule: RuleRef,
     /// In which way it is idle.
     pub why: Why,
-    /// Who decides its flows instead: not always all. None if that was too large to work out.
+    /// Who decides its flows instead: not always all. Nobody if that was too large to work out, or if too many rules are idle.
     pub takers: Vec<Taker>,
 }
 
@@ -100,6 +100,9 @@ pub struct Survey {
 /// Programs with more rules are not asked: what a lint finds in them is not worth the wait.
 pub const MOST_RULES: usize = 20_000;
 
+/// How many rules are made into sets to say who decides instead of idle ones: what a page can show, and no more than a long list of dead rules can cost.
+const MOST_NAMED: usize = 50_000;
+
 /// Looks at every rule.
 pub fn survey(program: &Program) -> Survey {
     let states = States::new(program);
@@ -131,6 +134,7 @@ pub fn survey(program: &Program) -> Survey {
     for (rule, group) in states.rules() {
         candidates.entry(*group).or_default().push(*rule);
     }
+    let mut named = 0;
     for (group, rules) in &candidates {
         let state = states.state(*group);
         if state & MATCHES == 0 {
@@ -144,6 +148,14 @@ pub fn survey(program: &Program) -> Survey {
         };
         if let Some(why) = why {
             let first = rules.iter().find_map(|rule| {
+                // For a rule that changes nothing those before it in its policy are needed too.
+                named += match why {
+                    Why::NeverDecides => 1,
+                    Why::ChangesNothing | Why::ClosesWhatIsClosed => rule.rule as usize + 1,
+                };
+                if named > MOST_NAMED {
+                    return None;
+                }
                 let takers = takers(&index, *rule, why == Why::NeverDecides, &places);
                 (!takers.is_empty()).then_some((*rule, takers))
             });

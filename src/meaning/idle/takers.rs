@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Taker;
-use crate::meaning::decide::{By, decide, matches};
+use crate::meaning::decide::{By, matches};
 use crate::meaning::index::{Index, Partition};
 use crate::meaning::oracle::{Oracle, Set, TooLarge};
 use crate::model::{Action, Program, RuleRef, RuleSite, TierId};
@@ -83,7 +83,7 @@ fn takers_in(
             break;
         };
         let taker = match never_decides {
-            true => taken_before(program, rule, tier, &flow),
+            true => taken_before(index, rule, tier, &flow),
             false => Some(taken_after(program, rule, tier, &flow)),
         };
         let Some(taker) = taker else {
@@ -103,12 +103,13 @@ fn takers_in(
 
 /// Who decides a flow before the rule is reached.
 fn taken_before(
-    program: &Program,
+    index: &Index<'_>,
     rule: RuleRef,
     tier: Option<TierId>,
     flow: &Flow,
 ) -> Option<Taker> {
-    let decision = decide(program, flow);
+    let program = index.program;
+    let decision = index.decide(flow);
     let in_tier = |one: &RuleRef| match one.site {
         RuleSite::Policy(id) => Some(program.policy(id).tier) == tier,
         RuleSite::Default => false,
