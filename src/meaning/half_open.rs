@@ -196,7 +196,7 @@ impl<'p> Search<'_, 'p> {
     fn look(&self, here: usize, direction: Direction) {
         let program = self.index.program;
         let partition = Partition::Declared(here);
-        let mut oracle: Option<Oracle<'p>> = None;
+        let mut near: Option<Near<'p>> = None;
         let mut exact = 0;
         let tiers = (0..program.tiers.len() as u32).map(TierId);
         let policies = tiers.flat_map(|tier| self.index.policies(tier, partition, direction));
@@ -224,7 +224,7 @@ impl<'p> Search<'_, 'p> {
                         Err(None)
                     } else {
                         exact += 1;
-                        self.fate(&mut oracle, &ask, here, direction).map_err(Some)
+                        self.fate(&mut near, &ask, here, direction).map_err(Some)
                     };
                     match fate {
                         Ok(Fate::Nothing) => {}
@@ -335,18 +335,17 @@ impl<'p> Search<'_, 'p> {
     /// Relates both ends exactly.
     fn fate(
         &self,
-        oracle: &mut Option<Oracle<'p>>,
+        near: &mut Option<Near<'p>>,
         ask: &Ask,
         here: usize,
         direction: Direction,
     ) -> Result<Fate, TooLarge> {
-        let oracle = match oracle {
-            Some(oracle) => oracle,
-            none => none.insert(Oracle::of(
-                self.index,
-                Partition::Declared(here),
-                direction,
-            )?),
+        let Near { oracle, lets_in } = match near {
+            Some(near) => near,
+            none => none.insert(Near {
+                oracle: Oracle::of(self.index, Partition::Declared(here), direction)?,
+                lets_in: FxHashMap::default(),
+            }),
         };
         let mut flows = Set::EMPTY;
         for subject in &ask.subject {
@@ -362,7 +361,15 @@ impl<'p> Search<'_, 'p> {
         if oracle.is_empty(flows) {
             return Ok(Fate::Nothing);
         }
-        let through = let_in(oracle, flows, here, ask.there)?;
+        let let_in_there = match lets_in.get(&ask.there) {
+            Some(known) => *known,
+            None => {
+                let made = let_in(oracle, here, ask.there)?;
+                lets_in.insert(ask.there, made);
+                made
+            }
+        };
+        let through = oracle.and(flows, let_in_there)?;
         if !oracle.is_empty(through) {
             return Ok(Fate::Through);
         }
@@ -371,6 +378,12 @@ impl<'p> Search<'_, 'p> {
             None => Fate::Nothing,
         })
     }
+}
+
+/// What is known of one end: its oracle, and in its diagrams what other namespaces let through.
+struct Near<'p> {
+    oracle: Oracle<'p>,
+    lets_in: FxHashMap<usize, Set>,
 }
 
 /// Flows of a subject's namespace to or from pods of one other.
@@ -458,8 +471,8 @@ fn decider(index: &Index<'_>, flow: &Flow, by: By) -> Option<PolicyId> {
     }
 }
 
-/// Of some flows between pods of two namespaces, those that the policies of the other end allow: `decide` with the roles exchanged, on sets.
-fn let_in(oracle: &mut Oracle<'_>, flows: Set, here: usize, there: usize) -> Result<Set, TooLarge> {
+/// Of all flows between pods of two namespaces, those that the policies of the other end allow: `decide` with the roles exchanged, on sets.
+fn let_in(oracle: &mut Oracle<'_>, here: usize, there: usize) -> Result<Set, TooLarge> {
     let index = oracle.index.clone();
     let program = index.program;
     let direction = opposite(oracle.direction());
@@ -468,7 +481,7 @@ fn let_in(oracle: &mut Oracle<'_>, flows: Set, here: usize, there: usize) -> Res
         here,
         there,
     };
-    let mut reach = flows;
+    let mut reach = exchange.subject(&[Pods::any()])?;
     let mut allowed = Set::EMPTY;
     for (at, tier) in program.tiers.iter().enumerate() {
         let tier_id = TierId(at as u32);

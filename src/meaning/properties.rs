@@ -833,19 +833,21 @@ fn half_open_flows_are_allowed_at_one_end_and_denied_at_the_other() {
 #[test]
 fn too_many_rules_are_not_compared_and_that_is_said() {
     let mut dice = Dice(0x0123_4567_89ab_cdef);
-    let (_, mut program) = dice.program();
+    let has_rules = |policy: &Policy| {
+        let block = policy.ingress.as_ref();
+        !policy.staged && block.is_some_and(|block| !block.rules.is_empty())
+    };
+    let mut programs = (0..50).map(|_| dice.program().1);
+    let mut program = programs
+        .find(|program| program.policies.iter().any(has_rules))
+        .expect("most programs have a rule");
     assert_eq!(survey(&program).too_many, None);
-    let mut blocks = program
-        .policies
-        .iter_mut()
-        .filter(|policy| !policy.staged)
-        .filter_map(|policy| policy.ingress.as_mut());
-    let block = blocks
-        .find(|block| !block.rules.is_empty())
-        .expect("a policy with rules");
-    let rule = block.rules[0].clone();
-    block.rules.extend((0..=MOST_RULES).map(|_| Rule {
-        span: dice.somewhere(),
+    let policy = program.policies.iter_mut().find(|policy| has_rules(policy));
+    let block = policy.and_then(|policy| policy.ingress.as_mut());
+    let rules = &mut block.expect("it has rules").rules;
+    let rule = rules[0].clone();
+    rules.extend((0..MOST_RULES + 100).map(|at| Rule {
+        span: Span::new(FileId(1), at, at),
         ..rule.clone()
     }));
     let found = survey(&program);
