@@ -146,6 +146,7 @@ pub fn compile(input: &Input<'_>) -> Compilation {
             }
         }
         excuses.apply(&mut diagnostics);
+        one_leg_only(&mut diagnostics);
         if !diagnostics.has_errors() {
             diagnostics.extend(excuses.useless(&diagnostics));
         }
@@ -430,6 +431,22 @@ fn collisions(objects: &[Object], spec: &Spec, diagnostics: &mut Diagnostics) {
         }
         diagnostics.push(diagnostic.help("rename one of the two policies"));
     }
+}
+
+/// Where a pair meets directly, which is an error, nobody needs to hear that it may meet in two legs.
+fn one_leg_only(diagnostics: &mut Diagnostics) {
+    let failing: Vec<Span> = diagnostics
+        .iter()
+        .filter(|one| matches!(one.name, "guard-fails" | "test-fails"))
+        .filter_map(|one| one.primary.as_ref().map(|label| label.span))
+        .collect();
+    diagnostics.revise(|one| {
+        let at = one.primary.as_ref().map(|label| label.span);
+        let is_idle = one.name == "meets-through-nodes"
+            && one.severity != Severity::Error
+            && at.is_some_and(|at| failing.contains(&at));
+        (!is_idle).then_some(one)
+    });
 }
 
 /// Lints as the project wants them.

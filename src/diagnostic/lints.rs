@@ -22,6 +22,7 @@ pub static ALL: &[Lint] = &[
     Lint { name: "ignored-by-target", on_meaning: true },
     Lint { name: "meets-through-nodes", on_meaning: true },
     Lint { name: "policy-selects-nothing", on_meaning: true },
+    Lint { name: "raw-not-understood", on_meaning: false },
     Lint { name: "redundant-deny-all", on_meaning: true },
     Lint { name: "rule-changes-nothing", on_meaning: true },
     Lint { name: "rule-expires-soon", on_meaning: false },
