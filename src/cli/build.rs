@@ -3,7 +3,7 @@
 use std::fs::{File, TryLockError};
 
 use super::args::{Build, Shared};
-use super::check::exit;
+use super::check::{exit, say_proved};
 use super::console::Console;
 use super::output::{Changes, Found, Obstacle, Place, Tree, swap_all};
 use super::project::{self, Built, Project};
@@ -78,6 +78,7 @@ pub(crate) fn build(command: &Build, shared: &Shared, console: &Console) -> Outc
     }
     report(&built)?;
     if console.is_text() {
+        say_proved(&built, console);
         for ((place, changes), tree) in places.iter().zip(&changes).zip(&trees) {
             console.say(&told(place, changes, tree));
         }

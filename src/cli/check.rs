@@ -26,6 +26,9 @@ pub(crate) fn check(command: &Check, shared: &Shared, console: &Console) -> Outc
         &project.prefix(),
         &compilation.diagnostics,
     )?;
+    if console.is_text() {
+        say_proved(&built, console);
+    }
     if console.is_text() && compilation.diagnostics.is_empty() {
         console.say(&format!(
             "no findings: {} files, {} targets",
@@ -34,6 +37,20 @@ pub(crate) fn check(command: &Check, shared: &Shared, console: &Console) -> Outc
         ));
     }
     Ok(exit(&built))
+}
+
+/// Says of each target what it was proved on, in one line.
+pub(crate) fn say_proved(built: &Built, console: &Console) {
+    for target in &built.compilation.targets {
+        if let Some(proved) = &target.proved
+            && !built.compilation.has_errors()
+        {
+            console.say(&format!(
+                "{}: proved on {}",
+                target.spec.name, proved.universe
+            ));
+        }
+    }
 }
 
 /// What the findings come to.

@@ -89,20 +89,16 @@ fn uncovered(index: &Index<'_>, universe: &Universe, check: &Check) -> Option<St
     for (_, of) in &check.to {
         ports = ports.union(of);
     }
-    let seen = &universe.ports;
-    for (asked, seen, word) in [
-        (ports.tcp.is_empty(), seen.tcp.is_empty(), "tcp"),
-        (ports.udp.is_empty(), seen.udp.is_empty(), "udp"),
-        (ports.sctp.is_empty(), seen.sctp.is_empty(), "sctp"),
-        (ports.icmp.is_empty(), seen.icmp.is_empty(), "icmp"),
-        (ports.icmpv6.is_empty(), seen.icmpv6.is_empty(), "icmpv6"),
-        (
-            ports.other.is_empty(),
-            seen.other.is_empty(),
-            "other protocols",
-        ),
+    let unseen = universe.unseen();
+    for (asked, word) in [
+        (!ports.tcp.is_empty(), "tcp"),
+        (!ports.udp.is_empty(), "udp"),
+        (!ports.sctp.is_empty(), "sctp"),
+        (!ports.icmp.is_empty(), "icmp"),
+        (!ports.icmpv6.is_empty(), "icmpv6"),
+        (!ports.other.is_empty(), "other protocols"),
     ] {
-        if !asked && seen {
+        if asked && unseen.contains(&word) {
             words.push(word.to_owned());
         }
     }

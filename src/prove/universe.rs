@@ -126,15 +126,18 @@ impl Universe {
         oracle.union(sets)
     }
 
-    /// Protocols that do not count, in words; empty if all do.
+    /// Protocols that do not count although there are such flows, in words; empty if all do.
     pub fn unseen(&self) -> Vec<&'static str> {
         let ports = &self.ports;
         [
             (ports.tcp.is_empty(), "tcp"),
             (ports.udp.is_empty(), "udp"),
             (ports.sctp.is_empty(), "sctp"),
-            (ports.icmp.is_empty(), "icmp"),
-            (ports.icmpv6.is_empty(), "icmpv6"),
+            (ports.icmp.is_empty() && self.absent != Some("IPv4"), "icmp"),
+            (
+                ports.icmpv6.is_empty() && self.absent != Some("IPv6"),
+                "icmpv6",
+            ),
             (ports.other.is_empty(), "other protocols"),
         ]
         .into_iter()

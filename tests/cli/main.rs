@@ -9,3 +9,4 @@ mod namespaces;
 mod owners;
 mod sandbox;
 mod sources;
+mod test;
