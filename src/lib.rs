@@ -11,9 +11,10 @@
 //! 7. [`meaning`]: program to decision, per direction, in [`space`]
 //! 8. [`check`]: one file per lint on the model
 //! 9. [`backend`]: model to objects of Kubernetes, Calico and Cilium, exact or refused
-//! 10. [`compile`]: all of it on one screen
-//! 11. [`gitops`]: who must agree to a change of the repository
-//! 12. [`cli`]: the only part that prints and reads the disk
+//! 10. [`prove`]: what was made, read back and compared with the program; tests and guards
+//! 11. [`compile`]: all of it on one screen
+//! 12. [`gitops`]: who must agree to a change of the repository
+//! 13. [`cli`]: the only part that prints and reads the disk
 
 pub mod backend;
 pub mod check;
