@@ -180,7 +180,7 @@ pub(super) fn raw_changes(
 
 /// A part of hand-written manifests that is not understood.
 pub(super) fn raw_undecided(spec: &Spec, raw: Span, undecided: &Undecided) -> Diagnostic {
-    Diagnostic::note(
+    Diagnostic::warning(
         "raw-not-understood",
         "a part of hand-written manifests is not understood",
     )
