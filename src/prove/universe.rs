@@ -7,19 +7,21 @@ use std::fmt;
 
 use crate::backend::Spec;
 use crate::meaning::{Index, Oracle, Partition, Set, TooLarge};
-use crate::model::{Program, Target};
-use crate::space::{AddressSet, EndpointSet, FlowBox, Pods, PortSet, Ranges};
+use crate::model::{Overlay, Program, Target};
+use crate::space::{AddressSet, Direction, EndpointSet, FlowBox, Pods, PortSet, Ranges};
 
 /// What a target sees and enforces.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Universe {
     /// The target and its version, as people say it.
     pub target: String,
-    /// The flows, of whatever subject: a union of boxes.
-    pub flows: Vec<FlowBox>,
+    /// The flows to pods, of whatever subject: a union of boxes.
+    ingress: Vec<FlowBox>,
+    /// The flows from pods.
+    egress: Vec<FlowBox>,
     /// The protocols and ports.
     pub ports: PortSet,
-    /// The nodes.
+    /// The nodes, by their own addresses.
     nodes: AddressSet,
     /// Whether there is an ingress proxy.
     proxy: bool,
@@ -71,9 +73,16 @@ impl Universe {
             ports.icmpv6 = Ranges::empty();
         }
         let proxy = spec.backend == Target::Cilium;
+        // What a node sends into a tunnel comes from the tunnel's address, which lies among the pods' (`reference/lowering.md` §2, `nodes`).
+        let tunneled = matches!(cluster.overlay, Some(Overlay::Ipip | Overlay::Vxlan));
+        let senders = match &cluster.pods {
+            Some(pods) if spec.backend == Target::Calico && tunneled => nodes.union(pods),
+            _ => nodes.clone(),
+        };
         Universe {
             target: spec.spoken(),
-            flows: boxes(&nodes, &outside, &ports, proxy),
+            ingress: boxes(&senders, &outside, &ports, proxy),
+            egress: boxes(&nodes, &outside, &ports, proxy),
             ports,
             nodes,
             proxy,
@@ -89,13 +98,15 @@ impl Universe {
 
     /// All flows: what a program speaks about where there is no target.
     pub fn whole() -> Self {
+        let everything = FlowBox {
+            subject: Pods::any(),
+            peers: EndpointSet::anywhere(),
+            ports: PortSet::all(),
+        };
         Universe {
             target: "the program".to_owned(),
-            flows: vec![FlowBox {
-                subject: Pods::any(),
-                peers: EndpointSet::anywhere(),
-                ports: PortSet::all(),
-            }],
+            ingress: vec![everything.clone()],
+            egress: vec![everything],
             ports: PortSet::all(),
             nodes: AddressSet::full(),
             proxy: true,
@@ -119,8 +130,12 @@ impl Universe {
     /// # Errors
     /// If it is too large.
     pub fn set(&self, oracle: &mut Oracle<'_>) -> Result<Set, TooLarge> {
-        let mut sets = Vec::with_capacity(self.flows.len());
-        for flows in &self.flows {
+        let flows = match oracle.direction() {
+            Direction::Ingress => &self.ingress,
+            Direction::Egress => &self.egress,
+        };
+        let mut sets = Vec::with_capacity(flows.len());
+        for flows in flows {
             sets.push(oracle.set(flows)?);
         }
         oracle.union(sets)
