@@ -269,6 +269,9 @@ pub(crate) struct Dump {
     /// Of which target; the first one if left out
     #[arg(long, value_name = "NAME")]
     pub(crate) target: Option<String>,
+    /// The program that these manifests are, a file or a folder, as the target reads them; instead of the project's
+    #[arg(long, value_name = "PATH")]
+    pub(crate) manifests: Option<PathBuf>,
 }
 
 /// `--stage`

@@ -1,11 +1,18 @@
 //! `vauban dump`
 
+use std::path::Path;
+
 use super::args::{Dump, Shared, Stage};
 use super::check::exit;
 use super::console::Console;
+use super::manifests;
 use super::project::{Built, Project};
-use super::{Failure, Outcome};
+use super::{Exit, Failure, Outcome};
+use crate::backend::read::{self, Cidr, Context};
 use crate::compile::Compiled;
+use crate::diagnostic::Diagnostics;
+use crate::diagnostic::render::Report;
+use crate::source::Sources;
 use crate::{model, syntax};
 
 /// Prints a station of the pipeline, as far as the sources get there. Findings go to standard error.
@@ -20,6 +27,12 @@ pub(crate) fn dump(command: &Dump, shared: &Shared, console: &Console) -> Outcom
     let built = project.compile(&names, shared.day())?;
     let prefix = project.prefix();
     console.report_aside(&built.report(&prefix));
+    if let Some(path) = &command.manifests {
+        if command.stage != Stage::Model {
+            return Err(Failure::new("`--manifests` goes with `--stage model`").into());
+        }
+        return reading(path, target(&built)?, console);
+    }
     let text = match command.stage {
         Stage::Ast => trees(&built, &prefix),
         Stage::Model => target(&built)?
@@ -31,6 +44,40 @@ pub(crate) fn dump(command: &Dump, shared: &Shared, console: &Console) -> Outcom
     };
     console.print(&text)?;
     Ok(exit(&built))
+}
+
+/// What manifests say on the cluster of a target, and what of them is not decided.
+fn reading(path: &Path, target: &Compiled, console: &Console) -> Outcome {
+    let Some(program) = target.program.as_deref() else {
+        return Ok(Exit::Findings);
+    };
+    let mut sources = Sources::default();
+    let mut diagnostics = Diagnostics::default();
+    let documents = manifests::load(path, &mut sources, &mut diagnostics)?;
+    let context = Context {
+        version: target.spec.version,
+        cluster: &program.cluster,
+        namespaces: &program.namespaces,
+        cidr: Cidr::AsTarget,
+    };
+    let reading = read::read(target.spec.backend, &documents, &context, &mut diagnostics);
+    let found: Vec<_> = diagnostics.iter().cloned().collect();
+    console.report_aside(&Report {
+        sources: &sources,
+        prefix: "",
+        diagnostics: &found,
+    });
+    let mut text = model::dump(&reading.program);
+    for part in &reading.unread {
+        let word = part.direction.word();
+        text += &format!("not decided: {} of {}: {}\n", word, part.object, part.why);
+    }
+    console.print(&text)?;
+    Ok(if diagnostics.has_errors() {
+        Exit::Findings
+    } else {
+        Exit::Fine
+    })
 }
 
 fn target(built: &Built) -> Result<&Compiled, Failure> {

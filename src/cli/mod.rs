@@ -13,6 +13,7 @@ mod explain;
 mod fmt;
 mod index;
 mod init;
+mod manifests;
 mod output;
 mod owners;
 mod project;

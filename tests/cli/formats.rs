@@ -173,3 +173,41 @@ fn the_line_itself_can_be_wrong() {
         assert!(!ran.out.is_empty());
     }
 }
+
+#[test]
+fn dump_shows_what_manifests_say() {
+    let sandbox = Sandbox::empty();
+    sandbox.run(&["init", "--backend", "kubernetes"]).exits(0);
+    let policy = |block: &str| {
+        format!(
+            "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {{name: web, namespace: shop}}\nspec: {{ingress: [{{{block}}}]}}\n"
+        )
+    };
+    let dump = ["dump", "--stage", "model", "--manifests", "cluster"];
+    sandbox.write("cluster/shop/web.yaml", policy("ports: [{port: 443}]"));
+    let ran = sandbox.run(&dump).exits(0);
+    assert!(ran.out.contains("NetworkPolicy shop/web"), "{}", ran.out);
+    assert!(ran.out.contains("tcp 443"), "{}", ran.out);
+    assert!(!ran.out.contains("not decided"), "{}", ran.out);
+    let open = policy("from: [{ipBlock: {cidr: 10.244.0.0/17}}]");
+    sandbox.write("cluster/shop/web.yaml", &open);
+    let ran = sandbox.run(&dump).exits(0);
+    let line = "not decided: ingress of NetworkPolicy shop/web: cidr 10.244.0.0/17 may hold some";
+    assert!(ran.out.contains(line), "{}", ran.out);
+    sandbox.write("cluster/shop/web.yaml", policy("port: 443"));
+    sandbox
+        .run(&dump)
+        .exits(1)
+        .complains("unknown field \"spec.ingress[0].port\"")
+        .complains("cluster/shop/web.yaml");
+    sandbox.write("cluster/broken.json", "{");
+    sandbox.run(&dump).exits(1).complains("cluster/broken.json");
+    sandbox
+        .run(&["dump", "--stage", "model", "--manifests", "nowhere"])
+        .exits(2)
+        .complains("nowhere");
+    sandbox
+        .run(&["dump", "--stage", "ast", "--manifests", "cluster"])
+        .exits(2)
+        .complains("--stage model");
+}

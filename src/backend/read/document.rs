@@ -94,7 +94,13 @@ pub fn documents(source: &Source, diagnostics: &mut Diagnostics) -> Vec<Document
     found
 }
 
-fn collect(source: &Source, node: Node, found: &mut Vec<Document>, diagnostics: &mut Diagnostics) {
+/// The objects of one document of a file.
+pub(super) fn collect(
+    source: &Source,
+    node: Node,
+    found: &mut Vec<Document>,
+    diagnostics: &mut Diagnostics,
+) {
     let text = |key: &str| match get(&node, key).map(|node| &node.value) {
         Some(Value::Text(text)) if !text.is_empty() => Some(text.clone()),
         _ => None,

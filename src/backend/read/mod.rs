@@ -4,12 +4,13 @@
 //! answers for both, and the parts that could not be understood. Knows nothing of the emitters: each reader was written from its target's
 //! documents, which is what makes a proof a second opinion.
 //!
-//! Bottom up: [`yaml`] reads a text as the API server would (and [`block`], quicker, what we write ourselves), [`document`] finds the objects in it and their fields, each target's `read` makes
+//! Bottom up: [`yaml`] reads a text as the API server would (and [`block`], quicker, what we write ourselves), [`document`] finds the objects in it and their fields, [`files`] those of a whole folder, each target's `read` makes
 //! [`chain`]'s tiers of them, and a [`chain::Chain`] becomes a program.
 
 pub mod block;
 pub mod chain;
 pub mod document;
+pub mod files;
 pub mod yaml;
 
 use smol_str::SmolStr;
