@@ -129,7 +129,7 @@ fn plugins(cluster: &Cluster, cidr: Cidr) -> Vec<(Plugin, Quirks)> {
         _ => vec![plugin(true, true)],
     };
     let quirks = match cluster.cni {
-        None => vec![end(true), end(false)],
+        None => vec![end(true), end(false), cilium],
         Some(Cni::Cilium) => vec![cilium],
         Some(_) => vec![end(false)],
     };

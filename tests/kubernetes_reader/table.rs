@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use vauban::backend::read::{Cidr, Context};
+use vauban::backend::read::document::documents;
+use vauban::backend::read::{self, Cidr, Context};
+use vauban::diagnostic::Diagnostics;
 use vauban::meaning::{Verdict, decide};
-use vauban::model::{Cluster, Cni, Overlay};
+use vauban::model::{Cluster, Cni, Overlay, Target};
 use vauban::space::{Direction, End, Flow, Pod, Traffic, Transport};
 
-use super::{cluster, is_open, namespaces, read_text};
+use super::{cluster, is_open, namespaces, read_text, source};
 use crate::interpreters::Seen;
 
 /// `shop app=web`: a pod, its port `http` being TCP 8080.
@@ -100,13 +102,16 @@ fn verdict(spec: &str, cluster: &Cluster, version: (u16, u16), cidr: Cidr, text:
     }
 }
 
+/// Flows, and what becomes of each.
+type Flows<'t> = &'t [(char, &'t str)];
+
 const IN: &str = "< pod data app=db | tcp 80";
 const OUT: &str = "> pod data app=db | tcp 80";
 
 #[test]
 fn every_corner_of_the_api() {
     // A spec, and flows with what becomes of them.
-    let table: &[(&str, &[(char, &str)])] = &[
+    let table: &[(&str, Flows)] = &[
         // Without policyTypes: ingress always, egress if there is a rule for it.
         ("", &[('-', IN), ('+', OUT)]),
         ("spec:", &[('-', IN), ('+', OUT)]),
@@ -442,8 +447,7 @@ fn what_the_api_leaves_open_is_the_cnis() {
     let kindnet = cluster(Some(Cni::Kindnet), None, false);
     let (ipip, flat) = (calico(Some(Overlay::Ipip)), calico(Some(Overlay::None)));
     let (target, outside, any) = (Cidr::AsTarget, Cidr::Outside, Cidr::Any);
-    type Row<'a> = (&'a str, &'a Cluster, Cidr, &'a [(char, &'a str)]);
-    let table: &[Row<'_>] = &[
+    let table: &[(&str, &Cluster, Cidr, Flows)] = &[
         (
             ALL,
             &flat,
@@ -551,7 +555,24 @@ fn what_the_api_leaves_open_is_the_cnis() {
                 ('-', "> pod data | udp 8080"),
             ],
         ),
-        (NAMED, &nobody, target, &[('+', "> pod data | tcp 8080")]),
+        (
+            NAMED,
+            &nobody,
+            target,
+            &[
+                ('?', "> pod data | tcp 8080"),
+                ('-', "> pod data | udp 8080"),
+            ],
+        ),
+        (NAMED, &flat, target, &[('+', "> pod data | tcp 8080")]),
+        (UNLISTED, &nobody, target, &[('?', IN), ('-', OUT)]),
+        (UNLISTED, &flat, target, &[('+', IN), ('-', OUT)]),
+        (
+            APART,
+            &nobody,
+            target,
+            &[('?', "< pod shop | tcp 80"), ('-', "> pod shop | tcp 80")],
+        ),
         (
             UNLISTED,
             &cilium,
@@ -567,6 +588,64 @@ fn what_the_api_leaves_open_is_the_cnis() {
             assert_eq!(got, *wanted, "{flow}, {cidr:?}, {:?}\n{spec}", cluster.cni);
         }
     }
+}
+
+#[test]
+fn other_engines_enforce_them_beside_their_own_kinds() {
+    const CILIUM: &str = "apiVersion: cilium.io/v2\nkind: CiliumNetworkPolicy\nmetadata: {name: c, namespace: shop}\n";
+    const CALICO: &str =
+        "apiVersion: projectcalico.org/v3\nkind: GlobalNetworkPolicy\nmetadata: {name: c}\n";
+    let beside = "spec: {ingress: [{ports: [{port: 80}, {port: 81}]}]}";
+    let cilium = "spec: {endpointSelector: {}, ingressDeny: [{fromEndpoints: [{matchLabels: {app: db, io.kubernetes.pod.namespace: data}}], toPorts: [{ports: [{port: '80', protocol: TCP}]}]}], ingress: [{toPorts: [{ports: [{port: '82', protocol: TCP}]}]}]}";
+    let calico = |order| {
+        format!(
+            "spec: {{order: {order}, types: [Ingress], ingress: [{{action: Deny, protocol: TCP, destination: {{ports: [80]}}}}, {{action: Allow, protocol: TCP, destination: {{ports: [82]}}}}]}}"
+        )
+    };
+    let known = namespaces();
+    let cluster = cluster(None, Some(Overlay::None), false);
+    let ask = |target, version, other: &str, text: &str| {
+        let context = Context {
+            version,
+            cluster: &cluster,
+            namespaces: &known,
+            cidr: Cidr::AsTarget,
+        };
+        let text_of_all = format!("{}---\n{other}\n", object(beside));
+        let mut diagnostics = Diagnostics::default();
+        let found = documents(&source(&text_of_all), &mut diagnostics);
+        let reading = read::read(target, &found, &context, &mut diagnostics);
+        assert!(
+            diagnostics.is_empty(),
+            "{:?}",
+            diagnostics.iter().collect::<Vec<_>>()
+        );
+        let seen = flow(text);
+        assert!(!is_open(&reading, &seen), "{text}: {:?}", reading.unread);
+        decide(&reading.program, &seen.flow).verdict == Verdict::Allow
+    };
+    let on_cilium = |text: &str| ask(Target::Cilium, (1, 20), &format!("{CILIUM}{cilium}"), text);
+    // A deny is over every allow; the allows of both are one union.
+    assert!(!on_cilium("< pod data app=db | tcp 80"));
+    assert!(on_cilium("< pod data app=web | tcp 80"));
+    assert!(on_cilium("< pod data app=db | tcp 81"));
+    assert!(on_cilium("< pod data app=db | tcp 82"));
+    assert!(!on_cilium("< pod data app=db | tcp 83"));
+    assert!(on_cilium("> pod data app=db | tcp 83"));
+    let alone = |text: &str| ask(Target::Cilium, (1, 20), "", text);
+    assert!(alone("< pod data app=db | tcp 81") && !alone("< pod data app=db | tcp 82"));
+    // Calico takes them at order 1000 of the tier `default`.
+    let on_calico = |order, text: &str| {
+        ask(
+            Target::Calico,
+            (3, 30),
+            &format!("{CALICO}{}", calico(order)),
+            text,
+        )
+    };
+    assert!(!on_calico(999, IN) && on_calico(1001, IN));
+    assert!(on_calico(999, "< pod data | tcp 82") && on_calico(1001, "< pod data | tcp 82"));
+    assert!(on_calico(999, "< pod data | tcp 81") && !on_calico(1001, "< pod data | tcp 83"));
 }
 
 #[test]

@@ -68,7 +68,11 @@ impl<'c> Enforcer<'c> {
 
     /// Whether it is a version of Cilium, or may be one, of which `holds` holds.
     fn may_be_cilium(&self, holds: impl Fn((u16, u16)) -> bool) -> bool {
-        self.cni == Some(Cni::Cilium) && self.version.is_none_or(holds)
+        match self.cni {
+            None => true,
+            Some(Cni::Cilium) => self.version.is_none_or(holds),
+            Some(_) => false,
+        }
     }
 
     /// The pods that an `ipBlock` of these addresses meets. The API leaves it open; Cilium never lets it meet a pod, the others know addresses only.
@@ -178,20 +182,42 @@ impl<'c> Enforcer<'c> {
         }
     }
 
+    /// Why named ports may be other than the destination pod's, as the rest of a sentence.
+    pub(super) fn why_names_are_open(&self, name: &str) -> String {
+        match self.cni {
+            None => format!(
+                "whether the port name {name} is looked up at the destination pod is up to the CNI, which the cluster does not name"
+            ),
+            Some(_) => format!(
+                "Cilium up to 1.19 looks the port name {name} up in one table for the whole cluster"
+            ),
+        }
+    }
+
+    /// Why blocks may let in the pods of the policy's namespace, as the rest of a sentence.
+    pub(super) fn why_the_namespace_is_open(&self, blocks: &str) -> String {
+        let who = match self.cni {
+            None => "Cilium 1.19.0 to 1.19.4, which the CNI may be, lets",
+            Some(_) => "Cilium 1.19.0 to 1.19.4 lets",
+        };
+        format!("{who} every pod of the namespace in where {blocks} may come in")
+    }
+
     /// Whether an item of `from` that is an `ipBlock` may let in the pods of the policy's namespace too: Cilium 1.19.0 to 1.19.4 does so, and versions say
     /// nothing of patches.
     pub(super) fn blocks_may_open_the_namespace(&self) -> bool {
         self.cidr == Cidr::AsTarget && self.may_be_cilium(|version| version == (1, 19))
     }
 
-    /// Whether rules of a direction that `policyTypes` does not list act all the same, as they do on Cilium; the API has them ignored.
-    pub(super) fn unlisted_rules_act(&self) -> bool {
-        self.cni == Some(Cni::Cilium)
+    /// Whether rules of a direction that `policyTypes` does not list act all the same, as they do on Cilium; the API has them ignored. `None` if that
+    /// is not known.
+    pub(super) fn unlisted_rules_act(&self) -> Option<bool> {
+        self.cni.map(|cni| cni == Cni::Cilium)
     }
 
     /// Whether a namespace selector that a thing without labels fulfils may also meet nodes: on Cilium with node labels.
     pub(super) fn negative_namespaces_may_meet_nodes(&self) -> bool {
-        self.cni == Some(Cni::Cilium) && self.cluster.node_labels
+        self.cluster.node_labels && self.may_be_cilium(|_| true)
     }
 
     /// Whether named ports of an egress rule may be other than the destination pod's: Cilium up to 1.19 has one table of names for the whole cluster.

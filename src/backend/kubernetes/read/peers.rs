@@ -205,9 +205,7 @@ impl Peers {
             };
             let pods = subtract_pods(&[own], &self.certain.pods);
             if !pods.is_empty() {
-                let why = format!(
-                    "Cilium 1.19.0 to 1.19.4 lets every pod of the namespace in where {blocks} may come in"
-                );
+                let why = enforcer.why_the_namespace_is_open(&blocks);
                 self.maybe.push((EndpointSet::of_pods(pods), why, span));
             }
         }

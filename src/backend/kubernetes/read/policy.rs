@@ -97,17 +97,28 @@ impl Reader<'_, '_> {
         let mut egress = self.rules(&mut spec, Direction::Egress, &subject, &mut open);
         let (for_ingress, for_egress) = self.types(&mut spec, !egress.is_empty());
         spec.finish(self.diagnostics);
-        // Rules of a direction that is not listed are accepted, and ignored by all but Cilium.
-        let keep = |listed: bool, rules: &mut Vec<ReadRule>, enforcer: &Enforcer<'_>| {
-            let act = listed || enforcer.unlisted_rules_act() && !rules.is_empty();
-            act.then(|| std::mem::take(rules))
-        };
-        policy.ingress = keep(for_ingress, &mut ingress, self.enforcer);
-        policy.egress = keep(for_egress, &mut egress, self.enforcer);
-        open.retain(|part| match part.direction {
-            Direction::Ingress => policy.ingress.is_some(),
-            Direction::Egress => policy.egress.is_some(),
-        });
+        for (direction, listed, rules) in [
+            (Direction::Ingress, for_ingress, &mut ingress),
+            (Direction::Egress, for_egress, &mut egress),
+        ] {
+            // Rules of a direction that is not listed are accepted, and ignored by all but Cilium.
+            let acts = match self.enforcer.unlisted_rules_act() {
+                _ if listed => Some(true),
+                _ if rules.is_empty() => Some(false),
+                acts => acts,
+            };
+            if acts != Some(true) {
+                open.retain(|part| part.direction != direction);
+            }
+            if acts.is_none() {
+                open.push(self.unlisted(direction, &subject, policy.span));
+            }
+            let block = (acts == Some(true)).then(|| std::mem::take(rules));
+            match direction {
+                Direction::Ingress => policy.ingress = block,
+                Direction::Egress => policy.egress = block,
+            }
+        }
         if !subject.is_empty() {
             policy.subject = vec![subject];
         }
@@ -215,6 +226,24 @@ impl Reader<'_, '_> {
         }
         fields.finish(self.diagnostics);
         (peers, ports)
+    }
+
+    /// Rules that may act, or be ignored: they isolate the pods, or do not.
+    fn unlisted(&self, direction: Direction, subject: &Pods, span: Span) -> Unread {
+        Unread {
+            object: self.object.clone(),
+            direction,
+            flows: vec![FlowBox {
+                subject: subject.clone(),
+                peers: EndpointSet::anywhere(),
+                ports: PortSet::all(),
+            }],
+            why: format!(
+                "whether rules for {} act, which policyTypes does not list, is up to the CNI, which the cluster does not name",
+                direction.word()
+            ),
+            span,
+        }
     }
 
     /// Notes what a rule may allow besides.

@@ -89,9 +89,7 @@ pub(super) fn read(
         }
         let Some(transport) = transport else { return };
         if enforcer.names_are_the_clusters(direction) {
-            let why = format!(
-                "Cilium up to 1.19 looks the port name {name} up in one table for the whole cluster"
-            );
+            let why = enforcer.why_names_are_open(name);
             let all = PortSet::of(transport, 1, u16::MAX);
             ports.maybe.push((all, why, span));
         } else {
