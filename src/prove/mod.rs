@@ -35,7 +35,7 @@ const SHOWN: usize = 8;
 pub struct Proof {
     /// How many parts were compared: partitions of the subjects, times two directions.
     pub parts: usize,
-    /// Flows on which program and manifests differ, in order of the partitions, at most a few.
+    /// Flows on which program and manifests differ, in order of the partitions, at most a few; none on which the manifests are not understood.
     pub differences: Vec<Difference>,
     /// Flows that an object could decide in a way that was not understood.
     pub undecided: Vec<Undecided>,
@@ -126,11 +126,31 @@ fn compare<'p>(
     let made = oracle.allowed_by(theirs)?;
     let here = universe.set(&mut oracle)?;
     let mut found = Found::default();
+    // Where a part that was not understood could decide, the reading decides nothing: what it seems to say there is no difference.
+    let mut decided = here;
+    for part in reading
+        .unread
+        .iter()
+        .filter(|part| part.direction == direction)
+    {
+        let flows = unread(&mut oracle, part)?;
+        decided = oracle.minus(decided, flows)?;
+        if found.undecided.is_some() {
+            continue;
+        }
+        let flows = oracle.and(flows, here)?;
+        if let Some(flow) = oracle.witness(flows)? {
+            found.undecided = Some(Undecided {
+                flow,
+                why: format!("{}: {}", part.object, part.why),
+            });
+        }
+    }
     if meant != made {
         let closed = oracle.minus(meant, made)?;
         let opened = oracle.minus(made, meant)?;
         for difference in [opened, closed] {
-            let difference = oracle.and(difference, here)?;
+            let difference = oracle.and(difference, decided)?;
             if let Some(flow) = oracle.witness(difference)? {
                 let meant = decide(mine.program, &flow);
                 let made = decide(theirs.program, &flow);
@@ -138,21 +158,6 @@ fn compare<'p>(
                 found.difference = Some(Difference { flow, meant, made });
                 break;
             }
-        }
-    }
-    for part in reading
-        .unread
-        .iter()
-        .filter(|part| part.direction == direction)
-    {
-        let flows = unread(&mut oracle, part)?;
-        let flows = oracle.and(flows, here)?;
-        if let Some(flow) = oracle.witness(flows)? {
-            found.undecided = Some(Undecided {
-                flow,
-                why: format!("{}: {}", part.object, part.why),
-            });
-            break;
         }
     }
     Ok(found)
