@@ -6,9 +6,9 @@
 use std::fmt;
 
 use crate::backend::Spec;
-use crate::meaning::{Index, Oracle, Partition, Set, TooLarge};
+use crate::meaning::{Index, Oracle, Partition, Set, TooLarge, in_box};
 use crate::model::{Overlay, Program, Target};
-use crate::space::{AddressSet, Direction, EndpointSet, FlowBox, Pods, PortSet, Ranges};
+use crate::space::{AddressSet, Direction, EndpointSet, Flow, FlowBox, Pods, PortSet, Ranges};
 
 /// What a target sees and enforces.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -74,9 +74,17 @@ impl Universe {
         }
         let proxy = spec.backend == Target::Cilium;
         // What a node sends into a tunnel comes from the tunnel's address, which lies among the pods' (`reference/lowering.md` §2, `nodes`).
-        let tunneled = matches!(cluster.overlay, Some(Overlay::Ipip | Overlay::Vxlan));
-        let senders = match &cluster.pods {
-            Some(pods) if spec.backend == Target::Calico && tunneled => nodes.union(pods),
+        // IP in IP carries IPv4 alone; IPv6 goes beside it as it is.
+        let senders = match (&cluster.pods, cluster.overlay) {
+            (Some(pods), Some(Overlay::Vxlan)) if spec.backend == Target::Calico => {
+                nodes.union(pods)
+            }
+            (Some(pods), Some(Overlay::Ipip)) if spec.backend == Target::Calico => {
+                nodes.union(&AddressSet {
+                    v6: Ranges::empty(),
+                    ..pods.clone()
+                })
+            }
             _ => nodes.clone(),
         };
         Universe {
@@ -139,6 +147,15 @@ impl Universe {
             sets.push(oracle.set(flows)?);
         }
         oracle.union(sets)
+    }
+
+    /// Whether a flow is among them; whether its subject counts is not asked.
+    pub fn holds(&self, flow: &Flow) -> bool {
+        let flows = match flow.direction {
+            Direction::Ingress => &self.ingress,
+            Direction::Egress => &self.egress,
+        };
+        flows.iter().any(|flows| in_box(flows, flow))
     }
 
     /// Protocols that do not count although there are such flows, in words; empty if all do.
