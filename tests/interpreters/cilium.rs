@@ -296,11 +296,11 @@ impl Cluster {
                 .any(|peer| matches!(peer, Peer::Name(wanted) if wanted.matches(name)))
                 && self.rules.iter().any(|rule| {
                     rule.subject.matches(|key| subject.label(key))
-                        && rule
-                            .egress
-                            .allow
-                            .iter()
-                            .any(|allow| allow.dns.iter().any(|dns| dns.matches(name)))
+                        && rule.egress.allow.iter().any(|allow| {
+                            // An empty list of peers selects no server whose answers the proxy could see.
+                            allow.peers.as_ref().is_none_or(|peers| !peers.is_empty())
+                                && allow.dns.iter().any(|dns| dns.matches(name))
+                        })
                 })
         })
     }
@@ -440,6 +440,10 @@ fn filtered(key: &str, version: (u16, u16)) -> bool {
         "batch.kubernetes.io/controller-uid",
         "batch.kubernetes.io/job-completion-index",
     ];
+    // What begins as the label of the namespace does is let in by the rule that lets in that one.
+    if key.starts_with(NAMESPACE) {
+        return false;
+    }
     prefixes.iter().any(|prefix| key.starts_with(prefix))
         || key.contains("beta.kubernetes.io")
         || version >= (1, 19) && key.starts_with("topology.kubernetes.io")
