@@ -79,8 +79,6 @@ pub enum Level {
 pub struct Compilation {
     /// All files: the standard library's, then the project's, sorted by path.
     pub sources: Sources,
-    /// Their trees, by [`FileId`].
-    pub parsed: Vec<Parsed>,
     /// Which of the files are the project's.
     pub own: Range<usize>,
     /// What is to be said, sorted by place; each once.
@@ -120,6 +118,8 @@ pub fn compile(input: &Input<'_>) -> Compilation {
     let parsed = parse(&sources, &mut diagnostics);
     let manifests = manifests(input, &mut sources, &mut diagnostics);
     let programs = programs(input, &sources, &parsed, &manifests, &mut diagnostics);
+    // The trees are as large as the programs, and nobody needs them from here on.
+    drop(parsed);
     let mut excuses = Excuses::default();
     for program in programs.values().flatten() {
         excuses.learn(program);
@@ -159,7 +159,6 @@ pub fn compile(input: &Input<'_>) -> Compilation {
     }
     Compilation {
         sources,
-        parsed,
         own,
         diagnostics: diagnostics.into_sorted(),
         targets,

@@ -93,9 +93,11 @@ fn trees(built: &Built, prefix: &str) -> String {
     compilation
         .own_files()
         .map(|file| {
-            let path = &compilation.sources.get(file).path;
-            let tree = syntax::dump(&compilation.parsed[file.0 as usize].file);
-            format!("// {prefix}{path}\n{tree}\n")
+            let source = compilation.sources.get(file);
+            // Its faults are reported already.
+            let parsed = syntax::parse(source, &mut Diagnostics::default());
+            let tree = syntax::dump(&parsed.file);
+            format!("// {prefix}{}\n{tree}\n", source.path)
         })
         .collect()
 }

@@ -120,6 +120,22 @@ pub struct Block {
     pub span: Span,
 }
 
+impl Block {
+    /// Gives back the room that lists have grown and do not need: most have one entry, and there may be a hundred thousand rules.
+    pub fn compact(&mut self) {
+        self.rules.shrink_to_fit();
+        for rule in &mut self.rules {
+            rule.clauses.shrink_to_fit();
+            for clause in &mut rule.clauses {
+                clause.peers.pods.shrink_to_fit();
+                if let Some(subject) = &mut clause.subject {
+                    subject.shrink_to_fit();
+                }
+            }
+        }
+    }
+}
+
 /// What a rule does.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Action {

@@ -80,6 +80,10 @@ pub fn target(
     for fault in faults.iter() {
         diagnostics.push(report::not_readable(spec, fault));
     }
+    if raw.is_empty() {
+        // The trees are larger than what was read of them.
+        documents = Vec::new();
+    }
     let proof = match faults.is_empty() {
         true => prove(program, &reading, &universe),
         false => Proof::default(),

@@ -174,6 +174,7 @@ impl<'s> Block<'s> {
             }
         }
         self.depth -= 1;
+        items.shrink_to_fit();
         Some(Node {
             value: Value::List(items),
             span: self.span(start, self.end),
@@ -205,6 +206,7 @@ impl<'s> Block<'s> {
             }
         }
         self.depth -= 1;
+        entries.shrink_to_fit();
         Some(Node {
             value: Value::Map(entries),
             span: self.span(start, self.end),

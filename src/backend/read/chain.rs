@@ -130,7 +130,7 @@ impl Chain {
 }
 
 fn block(rules: Vec<ReadRule>, span: Span) -> Block {
-    Block {
+    let mut block = Block {
         rules: rules
             .into_iter()
             // A program's rules match something; one that matches nothing for certain decides nothing.
@@ -150,7 +150,9 @@ fn block(rules: Vec<ReadRule>, span: Span) -> Block {
             })
             .collect(),
         span,
-    }
+    };
+    block.compact();
+    block
 }
 
 /// The namespaces that are mentioned by name and not known, sorted; none where they are closed.

@@ -171,6 +171,7 @@ impl Reader<'_> {
                 _ => {}
             }
         }
+        rules.shrink_to_fit();
         Some(Block {
             direction: direction?,
             rules,
@@ -204,6 +205,7 @@ impl Reader<'_> {
             }
         }
         let ports = ports?;
+        clauses.shrink_to_fit();
         whole.then_some(AstRule {
             doc,
             action,

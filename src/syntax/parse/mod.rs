@@ -228,6 +228,8 @@ impl<'a> Reader<'a> {
             self.too_long(span);
             return None;
         }
+        // Most lists have one entry; a list that has grown has room for four.
+        values.shrink_to_fit();
         whole.then_some(values)
     }
 

@@ -26,6 +26,7 @@ impl Reader<'_> {
             self.too_long(span);
             return None;
         }
+        items.shrink_to_fit();
         whole.then_some(PortList { items, span })
     }
 

@@ -252,6 +252,8 @@ impl Rule {
                 piece.split(&mut clauses, &mut unsure);
             }
         }
+        // Most rules have one clause, and there may be a hundred thousand of them.
+        clauses.shrink_to_fit();
         let mut why = self.unclear;
         for side in [&self.source, &self.destination] {
             why.extend(side.unclear.iter().cloned());
