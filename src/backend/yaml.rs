@@ -25,6 +25,8 @@ pub fn to_string<T: Serialize + ?Sized>(value: &T) -> String {
             place: Place::Document,
         })
         .expect("manifests hold maps, sequences, strings, integers, booleans and null only");
+    // As many texts stand side by side as there are objects.
+    out.shrink_to_fit();
     out
 }
 

@@ -198,6 +198,9 @@ pub(crate) struct Check {
     /// Only for this target; may be repeated
     #[arg(long = "target", value_name = "NAME")]
     pub(crate) targets: Vec<String>,
+    /// Prove nothing and ask no test and no guard, because another step does
+    #[arg(long)]
+    pub(crate) no_proof: bool,
 }
 
 /// `build`
@@ -208,6 +211,9 @@ pub(crate) struct Build {
     /// Only this target; may be repeated
     #[arg(long = "target", value_name = "NAME")]
     pub(crate) targets: Vec<String>,
+    /// Prove nothing and ask no test and no guard, because another step does
+    #[arg(long)]
+    pub(crate) no_proof: bool,
     /// Compare instead of writing: exit 1 and a diff if the tree is not up to date
     #[arg(long)]
     pub(crate) check: bool,

@@ -3,7 +3,7 @@
 use std::fs::{File, TryLockError};
 
 use super::args::{Build, Shared};
-use super::check::{exit, say_proved};
+use super::check::{exit, proving, say_proved};
 use super::console::Console;
 use super::output::{Changes, Found, Obstacle, Place, Tree, swap_all};
 use super::project::{self, Built, Project};
@@ -24,7 +24,7 @@ pub(crate) fn build(command: &Build, shared: &Shared, console: &Console) -> Outc
     let _lock = (!command.check).then(|| lock(&project)).transpose()?;
     let mut built = {
         let _progress = console.progress("compiling");
-        project.compile(&command.targets, shared.day())?
+        project.compile(&command.targets, shared.day(), proving(command.no_proof))?
     };
     let places: Vec<Place> = built
         .targets

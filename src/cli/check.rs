@@ -5,13 +5,14 @@ use super::console::Console;
 use super::project::{Built, Project};
 use super::repository::{self, Repository};
 use super::{Exit, Outcome};
+use crate::compile::Prove;
 
 /// Reports every finding of every file, for all targets or those that are named.
 pub(crate) fn check(command: &Check, shared: &Shared, console: &Console) -> Outcome {
     let project = Project::open(command.project.as_deref())?;
     let mut built = {
         let _progress = console.progress("checking");
-        project.compile(&command.targets, shared.day())?
+        project.compile(&command.targets, shared.day(), proving(command.no_proof))?
     };
     if let (Exit::Fine, Some(config)) = (exit(&built), &project.config.codeowners) {
         let repository = Repository::around(&project.root);
@@ -39,9 +40,20 @@ pub(crate) fn check(command: &Check, shared: &Shared, console: &Console) -> Outc
     Ok(exit(&built))
 }
 
+/// What `--no-proof` asks for.
+pub(crate) fn proving(no_proof: bool) -> Prove {
+    match no_proof {
+        true => Prove::Nothing,
+        false => Prove::Everything,
+    }
+}
+
 /// Says of each target what it was proved on, in one line.
 pub(crate) fn say_proved(built: &Built, console: &Console) {
     for target in &built.compilation.targets {
+        if target.proved.is_none() && !built.compilation.has_errors() {
+            console.say(&format!("{}: not proved, as asked for", target.spec.name));
+        }
         if let Some(proved) = &target.proved
             && !built.compilation.has_errors()
         {

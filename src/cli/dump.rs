@@ -10,6 +10,7 @@ use super::project::{Built, Project};
 use super::{Exit, Failure, Outcome};
 use crate::backend::read::{self, Cidr, Context};
 use crate::compile::Compiled;
+use crate::compile::Prove;
 use crate::diagnostic::Diagnostics;
 use crate::diagnostic::render::Report;
 use crate::source::Sources;
@@ -24,7 +25,7 @@ pub(crate) fn dump(command: &Dump, shared: &Shared, console: &Console) -> Outcom
         .clone()
         .or_else(|| first.map(|target| target.input.spec.name.to_string()));
     let names: Vec<String> = name.into_iter().collect();
-    let built = project.compile(&names, shared.day())?;
+    let built = project.compile(&names, shared.day(), Prove::Nothing)?;
     let prefix = project.prefix();
     console.report_aside(&built.report(&prefix));
     if let Some(path) = &command.manifests {

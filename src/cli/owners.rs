@@ -17,6 +17,7 @@ use super::repository::{self, OwnersFile, Repository};
 use super::revision::{Past, Revision};
 use super::{Exit, Failure, Outcome, Stop};
 use crate::backend::Object;
+use crate::compile::Prove;
 use crate::gitops::changes::{self, Reason};
 use crate::gitops::codeowners::{Claims, Demand, Forge, Rules};
 use crate::model::Program;
@@ -39,7 +40,7 @@ pub(crate) fn owners(command: &Owners, shared: &Shared, console: &Console) -> Ou
     let repository = Repository::around(&project.root);
     let mut built = {
         let _progress = console.progress("compiling");
-        project.compile(&[], shared.day())?
+        project.compile(&[], shared.day(), Prove::Nothing)?
     };
     let file = match exit(&built) {
         Exit::Fine => build::owners(&project, &mut built)?,

@@ -8,7 +8,7 @@ use time::Date;
 use super::config::{self, Config, Setting, TargetConfig};
 use super::disk::{self, DiskWorld};
 use super::{Failure, Stop};
-use crate::compile::{self, Compilation, Input};
+use crate::compile::{self, Compilation, Input, Prove};
 use crate::diagnostic::render::Report;
 use crate::diagnostic::{Diagnostic, Diagnostics, nearest};
 use crate::gitops::codeowners::Layout;
@@ -132,7 +132,12 @@ impl Project {
     ///
     /// # Errors
     /// If a name is not a target's.
-    pub(crate) fn compile(&self, names: &[String], today: Date) -> Result<Built, Stop> {
+    pub(crate) fn compile(
+        &self,
+        names: &[String],
+        today: Date,
+        proof: Prove,
+    ) -> Result<Built, Stop> {
         let all = &self.config.targets;
         for name in names {
             if !all.iter().any(|target| target.input.spec.name == **name) {
@@ -159,7 +164,7 @@ impl Project {
             today,
             targets: targets.iter().map(|target| target.input.clone()).collect(),
             lints: self.config.lints.clone(),
-            proof: compile::Prove::Everything,
+            proof,
         });
         let toml = compilation.sources.add(FILE, self.text.as_str());
         for diagnostic in &mut compilation.diagnostics {

@@ -11,6 +11,7 @@ use super::check::exit;
 use super::console::Console;
 use super::project::{Built, Project};
 use super::{Failure, Outcome, Stop};
+use crate::compile::Prove;
 use crate::diagnostic::Diagnostic;
 use crate::model::{Program, RuleRef};
 use crate::prove::{Asked, Coverage, Standing, coverage};
@@ -78,7 +79,7 @@ pub(crate) fn test(command: &Test, shared: &Shared, console: &Console) -> Outcom
     let project = Project::open(command.project.as_deref())?;
     let built = {
         let _progress = console.progress("proving");
-        project.compile(&command.targets, shared.day())?
+        project.compile(&command.targets, shared.day(), Prove::Everything)?
     };
     let prefix = project.prefix();
     let suites = suites(&built, &prefix);

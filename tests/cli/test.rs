@@ -101,3 +101,14 @@ fn junit_is_of_this_command_only() {
         .exits(2)
         .complains("of `vauban test` only");
 }
+
+#[test]
+fn the_proof_can_be_left_to_another_step() {
+    let sandbox = guarded();
+    let ran = sandbox.run(&["build", "--no-proof"]).exits(0);
+    assert!(ran.err.contains("not proved, as asked for"), "{}", ran.err);
+    sandbox
+        .run(&["build", "--check"])
+        .exits(1)
+        .complains("guard-fails");
+}
