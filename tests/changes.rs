@@ -9,7 +9,7 @@ use vauban::gitops::changes::{Reason, concerned};
 use vauban::model::Program;
 
 const GROUND: &str = "
-cluster prod { ipv4 none ipv6 none namespaces closed }
+cluster prod { pods 10.244.0.0/16 services 10.96.0.0/12 nodes 192.168.10.0/24 ipv6 none namespaces closed }
 tier first
 tier app { otherwise deny }
 team platform { owners @acme/platform grants all }

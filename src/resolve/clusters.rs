@@ -288,6 +288,10 @@ impl<'a> Cx<'a> {
             });
             if let (true, true, Some(at)) = (none, met, at) {
                 self.report(errors::contradictory_fact(family, at));
+            } else if let (true, true, "ipv6", Some(at)) =
+                (cluster.ipv4_none, cluster.ipv6_none, family, at)
+            {
+                self.report(errors::no_family_left(at));
             }
         }
     }

@@ -66,6 +66,16 @@ pub(in crate::resolve) fn contradictory_fact(family: &str, at: Span) -> Diagnost
     .at(at, "contradicts a range")
 }
 
+/// `ipv4 none` and `ipv6 none`: no pod, node or service would have an address.
+pub(in crate::resolve) fn no_family_left(span: Span) -> Diagnostic {
+    Diagnostic::error(
+        "contradictory-fact",
+        "`ipv4 none` and `ipv6 none` leave no address to any pod",
+    )
+    .at(span, "the other family is none, too")
+    .help("take away one of the two")
+}
+
 /// A fact that is needed and not said.
 pub(in crate::resolve) fn unknown_addresses(
     fact: &str,
