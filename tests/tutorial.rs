@@ -136,6 +136,15 @@ fn on(backend: &str, commands: &[String]) -> Vec<String> {
     commands
 }
 
+/// What is printed without the lines that say what a target was proved on, which speak of the target.
+fn beside_proofs(printed: &str) -> String {
+    printed
+        .lines()
+        .filter(|line| !line.contains(": proved on "))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
 #[test]
 fn the_first_steps_are_the_same_on_each_target() {
     let commands = typed(&page("book/src/guide/first-steps.md"));
@@ -166,7 +175,9 @@ fn the_first_steps_are_the_same_on_each_target() {
                 .iter()
                 .any(|part| ran.command.contains(part));
             if !differs {
-                assert_eq!(ran.printed, shown.printed, "{backend}: {}", ran.command);
+                let (ran_said, shown_said) =
+                    (beside_proofs(&ran.printed), beside_proofs(&shown.printed));
+                assert_eq!(ran_said, shown_said, "{backend}: {}", ran.command);
             }
         }
     }

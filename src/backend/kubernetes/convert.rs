@@ -255,6 +255,19 @@ fn nodes(nodes: &AddressSet, ground: Ground<'_>) -> Result<(), Obstacle> {
                 why: "nodes can be said by their addresses only",
             }));
         }
+        // Pods may share a subnet with the nodes (as with the VPC CNI of EKS): unless it is said that they do not, the block could be theirs.
+        let pods = cluster.pods.as_ref();
+        if has_family(nodes, v6) && !pods.is_some_and(|pods| has_family(pods, v6)) {
+            return Err(Obstacle::Fact(Fact {
+                word: "pods",
+                ways: if v6 {
+                    &["pods fd01::/48"]
+                } else {
+                    &["pods CIDR"]
+                },
+                why: "nodes can be said by their addresses only, and these must not be pods' addresses too",
+            }));
+        }
     }
     let others = [&cluster.pods, &cluster.services]
         .into_iter()
