@@ -239,7 +239,7 @@ impl<'p> Index<'p> {
         }
     }
 
-    /// Decides a flow as [`decide`](super::decide) does, in the time that the policies of its subject's namespace take.
+    /// Decides a flow as [`decide`](super::decide()) does, in the time that the policies of its subject's namespace take.
     pub fn decide(&self, flow: &Flow) -> Decision {
         let partition = self.partition(&flow.subject.namespace);
         decide_among(self.program, flow, |tier| {
