@@ -143,7 +143,8 @@ fn mangle(random: &mut Random, text: &str, other: &str) -> String {
             1 => text.replace_range(a..b, ""),
             2 | 3 => {
                 let token = *random.pick(TOKENS);
-                text.replace_range(a..b.min(a + token.len()).max(a), "");
+                let end = cut(&text, b.min(a + token.len())).max(a);
+                text.replace_range(a..end, "");
                 text.insert_str(cut(&text, a), &format!(" {token} "));
             }
             4 => {
