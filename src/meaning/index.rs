@@ -232,7 +232,7 @@ impl<'p> Index<'p> {
         let declared = program
             .namespaces
             .binary_search_by(|known| known.name.cmp(namespace));
-        match (declared, program.undeclared.binary_search(namespace)) {
+        match (declared, self.undeclared.binary_search(namespace)) {
             (Ok(at), _) => Partition::Declared(at),
             (Err(_), Ok(at)) => Partition::Undeclared(at),
             (Err(_), Err(_)) => Partition::Other,

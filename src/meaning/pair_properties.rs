@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::properties::{Dice, partition_of, rounds};
-use super::{Index, Oracle, Partition, Verdict, decide};
+use super::properties::{Dice, rounds};
+use super::{Index, Oracle, Verdict, decide};
 use crate::model::Program;
 use crate::space::{Direction, End, Flow};
 
@@ -22,17 +22,6 @@ fn pair(dice: &mut Dice) -> (Program, Program) {
         false => vec!["uu".into(), "vv".into()],
     };
     (one, other)
-}
-
-fn partition(index: &Index, flow: &Flow) -> Partition {
-    match partition_of(index.program, &flow.subject) {
-        Partition::Other => index
-            .undeclared()
-            .iter()
-            .position(|name| *name == flow.subject.namespace)
-            .map_or(Partition::Other, Partition::Undeclared),
-        known => known,
-    }
 }
 
 #[test]
@@ -54,7 +43,7 @@ fn another_program_can_speak_in_the_same_oracle() {
                 .collect();
             for _ in 0..200 {
                 let flow = dice.flow(&one, direction);
-                let here = partition(&mine, &flow);
+                let here = mine.partition(&flow.subject.namespace);
                 let (oracle, allowed) = oracles
                     .iter()
                     .find(|(oracle, _)| oracle.partition() == here)
@@ -117,7 +106,7 @@ fn the_destination_is_asked_with_the_roles_exchanged() {
             let Some(there) = other_end(&flow) else {
                 continue;
             };
-            let here = partition(&mine, &flow);
+            let here = mine.partition(&flow.subject.namespace);
             let (oracle, admitted) = oracles
                 .iter()
                 .find(|(oracle, _)| oracle.partition() == here)

@@ -231,6 +231,27 @@ impl<'p> Asked<'_, 'p> {
         region(oracle, self.universe, world, subjects, peers, ports)
     }
 
+    /// The flows of a region that speak against the claim: those that are let through, or those that are not.
+    fn against(&self, oracle: &mut Oracle<'p>, region: Set, through: Set) -> Result<Set, TooLarge> {
+        match self.check.verb {
+            Verb::Cannot => oracle.and(region, through),
+            Verb::Can | Verb::CanEvery => oracle.minus(region, through),
+        }
+    }
+
+    /// What is let through, if flows of which that is not known count against the claim.
+    fn doubted(
+        &self,
+        oracle: &mut Oracle<'p>,
+        through: Set,
+        unknown: Set,
+    ) -> Result<Set, TooLarge> {
+        match self.check.verb {
+            Verb::Cannot => oracle.or(through, unknown),
+            Verb::Can | Verb::CanEvery => oracle.minus(through, unknown),
+        }
+    }
+
     /// What is allowed at the oracle's end, as far as the claim may count on it.
     fn allowed(&self, oracle: &mut Oracle<'p>) -> Result<Set, TooLarge> {
         let mut allowed = oracle.allowed();
@@ -239,10 +260,7 @@ impl<'p> Asked<'_, 'p> {
                 continue;
             }
             let flows = unread(oracle, part)?;
-            allowed = match self.check.verb {
-                Verb::Cannot => oracle.or(allowed, flows)?,
-                Verb::Can | Verb::CanEvery => oracle.minus(allowed, flows)?,
-            };
+            allowed = self.doubted(oracle, allowed, flows)?;
         }
         Ok(allowed)
     }
@@ -262,10 +280,7 @@ impl<'p> Asked<'_, 'p> {
         }
         self.covered = true;
         let allowed = self.allowed(&mut oracle)?;
-        let against = match self.check.verb {
-            Verb::Cannot => oracle.and(region, allowed)?,
-            Verb::Can | Verb::CanEvery => oracle.minus(region, allowed)?,
-        };
+        let against = self.against(&mut oracle, region, allowed)?;
         Ok(oracle.witness(against)?.map(|flow| Failed {
             unread: self.unread_at(&mut oracle, &flow),
             egress: None,
@@ -314,10 +329,7 @@ impl<'p> Asked<'_, 'p> {
                 continue;
             }
             let admitted = self.admitted(&mut oracle, *destination)?;
-            let against = match self.check.verb {
-                Verb::Cannot => oracle.and(region, admitted)?,
-                Verb::Can | Verb::CanEvery => oracle.minus(region, admitted)?,
-            };
+            let against = self.against(&mut oracle, region, admitted)?;
             if let Some(flow) = oracle.witness(against)? {
                 return Ok(Some(self.failed(&mut oracle, flow)));
             }
@@ -333,10 +345,7 @@ impl<'p> Asked<'_, 'p> {
                 continue;
             }
             let flows = oracle.entering(&part.flows)?;
-            admitted = match self.check.verb {
-                Verb::Cannot => oracle.or(admitted, flows)?,
-                Verb::Can | Verb::CanEvery => oracle.minus(admitted, flows)?,
-            };
+            admitted = self.doubted(oracle, admitted, flows)?;
         }
         Ok(admitted)
     }

@@ -33,8 +33,6 @@ const SHOWN: usize = 8;
 /// What a comparison came to.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Proof {
-    /// How many parts were compared: partitions of the subjects, times two directions.
-    pub parts: usize,
     /// Flows on which program and manifests differ, in order of the partitions, at most a few; none on which the manifests are not understood.
     pub differences: Vec<Difference>,
     /// Flows that an object could decide in a way that was not understood.
@@ -94,10 +92,7 @@ pub fn prove(program: &Program, reading: &Reading, universe: &Universe) -> Proof
             compare(&mine, &theirs, reading, universe, *partition, *direction)
         })
         .collect();
-    let mut proof = Proof {
-        parts: found.len(),
-        ..Proof::default()
-    };
+    let mut proof = Proof::default();
     for one in found {
         match one {
             Ok(found) => {

@@ -11,7 +11,7 @@ use super::report;
 use super::universe::Universe;
 use super::{Proof, prove};
 use crate::backend::read::document::{self, Document};
-use crate::backend::read::{self, Cidr, Context, Reading};
+use crate::backend::read::{self, Cidr, Context, Reading, Unread};
 use crate::backend::{Object, Spec};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::meaning::Index;
@@ -23,8 +23,6 @@ use crate::source::{FileId, Source};
 pub struct Proved {
     /// What it was proved on.
     pub universe: Universe,
-    /// How many parts were compared.
-    pub parts: usize,
     /// What became of each statement, guards first, in order of file and place.
     pub claims: Vec<Asked>,
 }
@@ -106,7 +104,11 @@ pub fn target(
         hand_written(program, whole, spec, &changed, diagnostics);
     }
     let claims = match faults.is_empty() && proof.holds() {
-        true => claims(program, whole.as_ref().unwrap_or(&reading), &universe),
+        true => {
+            let made = whole.as_ref().unwrap_or(&reading);
+            let index = Arc::new(Index::new(&made.program));
+            claims(program, &index, &made.unread, &universe)
+        }
         false => Vec::new(),
     };
     for asked in &claims {
@@ -115,11 +117,7 @@ pub fn target(
             diagnostics.push(said);
         }
     }
-    Proved {
-        universe,
-        parts: proof.parts,
-        claims,
-    }
+    Proved { universe, claims }
 }
 
 /// The documents of emitted objects.
@@ -174,11 +172,7 @@ fn hand_written(
     changed: &Proof,
     diagnostics: &mut Diagnostics,
 ) {
-    let raws = program
-        .raws
-        .iter()
-        .filter(|raw| raw.backend == spec.backend);
-    let Some(raw) = raws.clone().next() else {
+    let Some(raw) = program.raws.iter().find(|raw| raw.backend == spec.backend) else {
         return;
     };
     for difference in &changed.differences {
@@ -197,9 +191,13 @@ fn hand_written(
     }
 }
 
-/// Asks all tests and guards: of what was read today, and the guards of the program in every epoch to come.
-fn claims(program: &Program, reading: &Reading, universe: &Universe) -> Vec<Asked> {
-    let index = Arc::new(Index::new(&reading.program));
+/// Asks all tests and guards: today of an index, with what was not understood beside it, and the guards of the program in every epoch to come.
+fn claims(
+    program: &Program,
+    index: &Arc<Index<'_>>,
+    parts: &[Unread],
+    universe: &Universe,
+) -> Vec<Asked> {
     let today: Vec<(bool, usize, usize)> = statements(&program.guards, true)
         .chain(statements(&program.tests, false))
         .collect();
@@ -211,8 +209,8 @@ fn claims(program: &Program, reading: &Reading, universe: &Universe) -> Vec<Aske
             check,
             after: None,
             claim: examine(
-                &index,
-                &reading.unread,
+                index,
+                parts,
                 universe,
                 &list(program, guard)[test].checks[check],
             ),
@@ -253,27 +251,8 @@ fn later(program: &Program, universe: &Universe) -> Vec<Asked> {
 
 /// Asks tests and guards of the program itself, where nothing is emitted.
 pub fn program_claims(program: &Program, diagnostics: &mut Diagnostics) -> Vec<Asked> {
-    let universe = Universe::whole();
     let index = Arc::new(Index::new(program));
-    let all: Vec<(bool, usize, usize)> = statements(&program.guards, true)
-        .chain(statements(&program.tests, false))
-        .collect();
-    let mut asked: Vec<Asked> = all
-        .par_iter()
-        .map(|&(guard, test, check)| Asked {
-            guard,
-            test,
-            check,
-            after: None,
-            claim: examine(
-                &index,
-                &[],
-                &universe,
-                &list(program, guard)[test].checks[check],
-            ),
-        })
-        .collect();
-    asked.extend(later(program, &universe));
+    let asked = claims(program, &index, &[], &Universe::whole());
     for one in &asked {
         if let Some(said) = said(program, None, None, one) {
             diagnostics.push(said);

@@ -6,17 +6,11 @@
 
 use std::sync::Arc;
 
-use super::{Oracle, Set, TooLarge, selecting, terminal};
+use super::{Oracle, PolicyDiagram, Set, TooLarge, selecting, terminal};
 use crate::meaning::index::{Index, Partition};
 use crate::model::{Block, Clause, PolicyId};
 use crate::space::diagram::{Full, Id, Op};
 use crate::space::{Direction, EndpointSet, FlowBox, Namespaces, Pods, PortSet, ValueSet};
-
-/// One policy of the destination: the flows whose destination it selects, and what it decides of them.
-struct Admitting {
-    selected: Id,
-    decides: Id,
-}
 
 impl<'p> Oracle<'p> {
     /// The flows from this oracle's subjects to pods of a partition that the ingress of those pods allows. This oracle must be one of egress, and
@@ -93,37 +87,24 @@ impl<'p> Oracle<'p> {
                 .into_iter()
                 .map(|id| self.admitting(index, id))
                 .collect::<Result<Vec<_>, Full>>()?;
-            let decides = policies.iter().map(|policy| policy.decides).collect();
-            let decides = self.manager.fold(Op::Over, decides, Id::NONE)?;
-            let end = match tier.otherwise.denies() {
-                true => {
-                    let selected = policies.iter().map(|policy| policy.selected).collect();
-                    let selected = self.manager.fold(Op::Over, selected, Id::NONE)?;
-                    let closed = self.manager.apply(Op::And, selected, Id::DENY)?;
-                    self.manager.apply(Op::Over, closed, Id::PASS)?
-                }
-                false => Id::PASS,
-            };
-            stages.push(self.manager.apply(Op::Over, decides, end)?);
+            stages.push(self.together(&policies, tier.otherwise.denies())?);
         }
-        stages.push(match &program.default {
-            Some(default) if default.ingress.is_some() => {
-                let selected = self.destinations(&default.subject, &PortSet::all())?;
-                let block = default.ingress.iter();
-                let mut decides = Id::DENY;
-                for block in block {
+        let default = program.default.as_ref();
+        stages.push(
+            match default.and_then(|default| Some((default, default.ingress.as_ref()?))) {
+                Some((default, block)) => {
+                    let selected = self.destinations(&default.subject, &PortSet::all())?;
                     let rules = self.admitting_block(index, block)?;
-                    decides = self.manager.apply(Op::Over, rules, Id::DENY)?;
+                    self.ending(selected, rules)?
                 }
-                let closed = self.manager.apply(Op::And, selected, decides)?;
-                self.manager.apply(Op::Over, closed, Id::ALLOW)?
-            }
-            _ => Id::ALLOW,
-        });
+                None => Id::ALLOW,
+            },
+        );
         self.manager.fold(Op::Chain, stages, Id::ALLOW)
     }
 
-    fn admitting(&mut self, index: &Arc<Index<'p>>, id: PolicyId) -> Result<Admitting, Full> {
+    /// A policy of the destination: whom it selects is the other end.
+    fn admitting(&mut self, index: &Arc<Index<'p>>, id: PolicyId) -> Result<PolicyDiagram, Full> {
         let policy = index.program.policy(id);
         let selected = self.destinations(&policy.subject, &PortSet::all())?;
         let rules = match policy.block(Direction::Ingress) {
@@ -131,7 +112,7 @@ impl<'p> Oracle<'p> {
             None => Id::NONE,
         };
         let decides = self.manager.apply(Op::And, selected, rules)?;
-        Ok(Admitting { selected, decides })
+        Ok(PolicyDiagram { selected, decides })
     }
 
     fn admitting_block(&mut self, index: &Index<'_>, block: &Block) -> Result<Id, Full> {

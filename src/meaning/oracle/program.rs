@@ -139,9 +139,19 @@ impl<'p> Oracle<'p> {
             .into_iter()
             .map(|id| self.policy(id))
             .collect::<Result<Vec<_>, Full>>()?;
+        let denies = self.index.program.tiers[tier.0 as usize].otherwise.denies();
+        self.together(&policies, denies)
+    }
+
+    /// What policies of one tier decide together, in their order, and the tier's end after them.
+    pub(super) fn together(
+        &mut self,
+        policies: &[PolicyDiagram],
+        denies: bool,
+    ) -> Result<Id, Full> {
         let decides = policies.iter().map(|policy| policy.decides).collect();
         let decides = self.manager.fold(Op::Over, decides, Id::NONE)?;
-        let end = if self.index.program.tiers[tier.0 as usize].otherwise.denies() {
+        let end = if denies {
             let selected = policies.iter().map(|policy| policy.selected).collect();
             let selected = self.manager.fold(Op::Over, selected, Id::NONE)?;
             let closed = self.manager.apply(Op::And, selected, Id::DENY)?;
@@ -162,6 +172,11 @@ impl<'p> Oracle<'p> {
         };
         let selected = self.subjects(&default.subject)?;
         let rules = self.block(block, RuleSite::Default)?;
+        self.ending(selected, rules)
+    }
+
+    /// What `default` decides: its rules, then deny, for whom it selects; everybody else is open.
+    pub(super) fn ending(&mut self, selected: Id, rules: Id) -> Result<Id, Full> {
         let rules = self.manager.apply(Op::Over, rules, Id::DENY)?;
         let closed = self.manager.apply(Op::And, selected, rules)?;
         self.manager.apply(Op::Over, closed, Id::ALLOW)
