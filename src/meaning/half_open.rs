@@ -101,7 +101,7 @@ pub fn half_open(index: &Arc<Index>) -> HalfOpens {
         if found.found.last().is_some_and(|last| last.rule == rule) {
             continue;
         }
-        let Some(other) = mirrored(&flow) else {
+        let Some(other) = flow.mirrored() else {
             continue;
         };
         let decision = index.decide(&other);
@@ -327,7 +327,8 @@ impl<'p> Search<'_, 'p> {
                 destination.named_ports.insert(name, port);
             }
             self.index.decide(&flow).verdict == Verdict::Allow
-                && mirrored(&flow)
+                && flow
+                    .mirrored()
                     .is_some_and(|other| self.index.decide(&other).verdict == Verdict::Allow)
         })
     }
@@ -364,7 +365,7 @@ impl<'p> Search<'_, 'p> {
         let let_in_there = match lets_in.get(&ask.there) {
             Some(known) => *known,
             None => {
-                let made = let_in(oracle, here, ask.there)?;
+                let made = oracle.admitted(self.index, Partition::Declared(ask.there))?;
                 lets_in.insert(ask.there, made);
                 made
             }
@@ -433,26 +434,6 @@ fn some_traffic(ports: &PortSet) -> Option<(Traffic, Option<(Transport, smol_str
     Some((Traffic::Protocol(other), None))
 }
 
-/// The same flow as the other end sees it, if that is a pod.
-pub fn mirrored(flow: &Flow) -> Option<Flow> {
-    let End::Pod(peer) = &flow.peer else {
-        return None;
-    };
-    Some(Flow {
-        direction: opposite(flow.direction),
-        subject: peer.clone(),
-        peer: End::Pod(flow.subject.clone()),
-        traffic: flow.traffic,
-    })
-}
-
-fn opposite(direction: Direction) -> Direction {
-    match direction {
-        Direction::Ingress => Direction::Egress,
-        Direction::Egress => Direction::Ingress,
-    }
-}
-
 /// The policy that decides at an end, or that closes its pod.
 fn decider(index: &Index<'_>, flow: &Flow, by: By) -> Option<PolicyId> {
     match by {
@@ -468,148 +449,5 @@ fn decider(index: &Index<'_>, flow: &Flow, by: By) -> Option<PolicyId> {
                 .find(|id| selects(&index.program.policy(*id).subject, &flow.subject))
         }
         By::DefaultEnd | By::Open => None,
-    }
-}
-
-/// Of all flows between pods of two namespaces, those that the policies of the other end allow: `decide` with the roles exchanged, on sets.
-fn let_in(oracle: &mut Oracle<'_>, here: usize, there: usize) -> Result<Set, TooLarge> {
-    let index = oracle.index.clone();
-    let program = index.program;
-    let direction = opposite(oracle.direction());
-    let mut exchange = Exchange {
-        oracle,
-        here,
-        there,
-    };
-    let mut reach = exchange.subject(&[Pods::any()])?;
-    let mut allowed = Set::EMPTY;
-    for (at, tier) in program.tiers.iter().enumerate() {
-        let tier_id = TierId(at as u32);
-        let policies = index.policies(tier_id, Partition::Declared(there), direction);
-        let mut open = reach;
-        let mut passed = Set::EMPTY;
-        let mut selected = Set::EMPTY;
-        for id in policies {
-            let policy = program.policy(id);
-            let Some(block) = policy.block(direction) else {
-                continue;
-            };
-            let subject = exchange.subject(&policy.subject)?;
-            selected = exchange.oracle.or(selected, subject)?;
-            let mine = exchange.oracle.and(open, subject)?;
-            let (yes, pass, left) = exchange.walk(block, mine)?;
-            allowed = exchange.oracle.or(allowed, yes)?;
-            passed = exchange.oracle.or(passed, pass)?;
-            let decided = exchange.oracle.minus(mine, left)?;
-            open = exchange.oracle.minus(open, decided)?;
-        }
-        if tier.otherwise.denies() {
-            open = exchange.oracle.minus(open, selected)?;
-        }
-        reach = exchange.oracle.or(open, passed)?;
-    }
-    if let Some(default) = &program.default
-        && let Some(block) = default.block(direction)
-    {
-        let subject = exchange.subject(&default.subject)?;
-        let mine = exchange.oracle.and(reach, subject)?;
-        let (yes, pass, _) = exchange.walk(block, mine)?;
-        allowed = exchange.oracle.or(allowed, yes)?;
-        allowed = exchange.oracle.or(allowed, pass)?;
-        reach = exchange.oracle.minus(reach, subject)?;
-    }
-    exchange.oracle.or(allowed, reach)
-}
-
-/// Reads what is said at the other end in the diagrams of this end.
-struct Exchange<'a, 'p> {
-    oracle: &'a mut Oracle<'p>,
-    here: usize,
-    there: usize,
-}
-
-impl Exchange<'_, '_> {
-    /// Pods of the other end, as peers.
-    fn peers(&self, pods: &[Pods]) -> EndpointSet {
-        let index = &self.oracle.index;
-        let there = Partition::Declared(self.there);
-        let name = &index.program.namespaces[self.there].name;
-        let pods = pods.iter();
-        let pods = pods.filter(|pods| index.meets(&pods.namespaces, there));
-        EndpointSet::of_pods(pods.map(|pods| Pods {
-            namespaces: Namespaces::named(name.clone()),
-            ..pods.clone()
-        }))
-    }
-
-    /// The flows whose other end is in a subject.
-    fn subject(&mut self, subject: &[Pods]) -> Result<Set, TooLarge> {
-        let peers = self.peers(subject);
-        self.flows(&[Pods::any()], peers, PortSet::all())
-    }
-
-    fn flows(
-        &mut self,
-        mine: &[Pods],
-        peers: EndpointSet,
-        ports: PortSet,
-    ) -> Result<Set, TooLarge> {
-        let mut all = Set::EMPTY;
-        if peers.is_empty() {
-            return Ok(all);
-        }
-        for subject in mine {
-            let one = self.oracle.set(&FlowBox {
-                subject: subject.clone(),
-                peers: peers.clone(),
-                ports: ports.clone(),
-            })?;
-            all = self.oracle.or(all, one)?;
-        }
-        Ok(all)
-    }
-
-    /// What a rule of the other end matches.
-    fn rule(&mut self, rule: &Rule) -> Result<Set, TooLarge> {
-        let index = self.oracle.index.clone();
-        let own = &index.program.namespaces[self.there];
-        let here = Partition::Declared(self.here);
-        let mut all = Set::EMPTY;
-        for clause in &rule.clauses {
-            let theirs = match &clause.subject {
-                None => self.peers(&[Pods::any()]),
-                Some(subject) => self.peers(subject),
-            };
-            let seen = clause.peers.pods.iter().filter_map(|pods| {
-                let namespaces = pods.namespaces.seen_from(&own.name, |key| own.label(key))?;
-                index.meets(&namespaces, here).then(|| Pods {
-                    namespaces: Namespaces::any(),
-                    ..pods.clone()
-                })
-            });
-            let mine: Vec<Pods> = seen.collect();
-            let one = self.flows(&mine, theirs, clause.ports.clone())?;
-            all = self.oracle.or(all, one)?;
-        }
-        Ok(all)
-    }
-
-    /// Of some flows: what a block allows, what it passes, and what it leaves.
-    fn walk(&mut self, block: &Block, flows: Set) -> Result<(Set, Set, Set), TooLarge> {
-        let (mut yes, mut pass, mut left) = (Set::EMPTY, Set::EMPTY, flows);
-        for rule in &block.rules {
-            if rule.action == Action::Log || left == Set::EMPTY {
-                continue;
-            }
-            let matched = self.rule(rule)?;
-            let here = self.oracle.and(matched, left)?;
-            match rule.action {
-                Action::Allow => yes = self.oracle.or(yes, here)?,
-                Action::Pass => pass = self.oracle.or(pass, here)?,
-                Action::Deny | Action::Log => {}
-            }
-            left = self.oracle.minus(left, here)?;
-        }
-        Ok((yes, pass, left))
     }
 }

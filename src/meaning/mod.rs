@@ -20,7 +20,7 @@ pub use decide::{
     By, Decision, Verdict, decide, in_box, in_endpoints, in_ports, matches, matches_clause,
     ordered, selects,
 };
-pub use half_open::{HalfOpen, HalfOpens, half_open, mirrored};
+pub use half_open::{HalfOpen, HalfOpens, half_open};
 pub use idle::{DeniedAbove, Idle, MOST_RULES, Part, Survey, Taker, Unlabelled, Why, survey};
 pub use index::{Index, Partition, partitions};
 pub use oracle::{Oracle, Set, TooLarge};

@@ -9,7 +9,7 @@ use smol_str::SmolStr;
 use super::agreement::{Before, Scope, disagreements};
 use super::{
     By, Index, MOST_RULES, Oracle, Partition, Verdict, Why, decide, half_open, in_box, matches,
-    matches_clause, mirrored, partitions, selects, survey,
+    matches_clause, partitions, selects, survey,
 };
 use crate::model::{
     Action, Block, Clause, Cluster, DefaultPolicy, Namespace, Otherwise, Policy, PolicyId, Program,
@@ -777,7 +777,7 @@ fn half_open_flows_are_allowed_at_one_end_and_denied_at_the_other() {
         for found in opens.found {
             reported += 1;
             let rule = program.rule(found.rule);
-            let other = mirrored(&found.flow).expect("the other end is a pod");
+            let other = found.flow.mirrored().expect("the other end is a pod");
             assert!(matches(rule, &found.flow), "seed {seed}");
             assert_eq!(decide(&program, &found.flow).verdict, Verdict::Allow);
             let there = decide(&program, &other);
@@ -801,7 +801,7 @@ fn half_open_flows_are_allowed_at_one_end_and_denied_at_the_other() {
                         flow.traffic = found.flow.traffic;
                     }
                 }
-                let Some(other) = mirrored(&flow) else {
+                let Some(other) = flow.mirrored() else {
                     continue;
                 };
                 let as_peer = FlowBox {

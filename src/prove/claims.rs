@@ -15,7 +15,7 @@ use super::unread;
 use crate::backend::read::Unread;
 use crate::meaning::{Index, Oracle, Partition, Set, TooLarge};
 use crate::model::{Check, Verb};
-use crate::space::{Direction, End, EndpointSet, Flow, FlowBox, Pods, PortSet};
+use crate::space::{Direction, EndpointSet, Flow, FlowBox, Pods, PortSet};
 
 /// What became of a claim.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -353,7 +353,7 @@ impl<'p> Asked<'_, 'p> {
     fn failed(&self, oracle: &mut Oracle<'p>, flow: Flow) -> Failed {
         Failed {
             unread: self.unread_at(oracle, &flow),
-            ingress: entering(&flow),
+            ingress: flow.mirrored(),
             egress: Some(flow),
         }
     }
@@ -372,17 +372,4 @@ impl<'p> Asked<'_, 'p> {
         }
         None
     }
-}
-
-/// A flow as the pod at its destination sees it; `None` if that is no pod.
-pub fn entering(flow: &Flow) -> Option<Flow> {
-    let End::Pod(destination) = &flow.peer else {
-        return None;
-    };
-    Some(Flow {
-        direction: Direction::Ingress,
-        subject: destination.clone(),
-        peer: End::Pod(flow.subject.clone()),
-        traffic: flow.traffic,
-    })
 }

@@ -2,37 +2,16 @@
 
 use std::sync::Arc;
 
-use super::claims::{Standing, entering, examine};
+use super::claims::{Standing, examine};
 use super::universe::Universe;
 use crate::meaning::properties::{Dice, World, nowhere, rounds};
 use crate::meaning::{Index, Verdict, decide, in_endpoints, in_ports, selects};
 use crate::model::{Check, Program, Verb};
-use crate::space::{Direction, End, EndpointSet, Flow};
-
-/// Both ends of a flow: as its source sees it, and as its destination does, where these are pods.
-fn ends(flow: &Flow) -> [Option<Flow>; 2] {
-    match flow.direction {
-        Direction::Egress => [Some(flow.clone()), entering(flow)],
-        Direction::Ingress => match &flow.peer {
-            End::Pod(source) => [
-                Some(Flow {
-                    direction: Direction::Egress,
-                    subject: source.clone(),
-                    peer: End::Pod(flow.subject.clone()),
-                    traffic: flow.traffic,
-                }),
-                Some(flow.clone()),
-            ],
-            _ => [None, Some(flow.clone())],
-        },
-    }
-}
+use crate::space::{Direction, EndpointSet, Flow};
 
 fn through(program: &Program, flow: &Flow) -> bool {
-    ends(flow)
-        .iter()
-        .flatten()
-        .all(|end| decide(program, end).verdict == Verdict::Allow)
+    let passes = |end: &Flow| decide(program, end).verdict == Verdict::Allow;
+    passes(flow) && flow.mirrored().is_none_or(|other| passes(&other))
 }
 
 /// Whether a flow is one of a statement's.

@@ -67,6 +67,14 @@ impl Direction {
     /// Both.
     pub const BOTH: [Direction; 2] = [Direction::Ingress, Direction::Egress];
 
+    /// The direction that the other end sees.
+    pub fn opposite(self) -> Direction {
+        match self {
+            Direction::Ingress => Direction::Egress,
+            Direction::Egress => Direction::Ingress,
+        }
+    }
+
     /// `ingress`, `egress`
     pub fn word(self) -> &'static str {
         match self {
@@ -90,6 +98,19 @@ pub struct Flow {
 }
 
 impl Flow {
+    /// The same flow as the other end sees it; `None` if that is no pod.
+    pub fn mirrored(&self) -> Option<Flow> {
+        let End::Pod(peer) = &self.peer else {
+            return None;
+        };
+        Some(Flow {
+            direction: self.direction.opposite(),
+            subject: peer.clone(),
+            peer: End::Pod(self.subject.clone()),
+            traffic: self.traffic,
+        })
+    }
+
     /// The pod at the destination, if it is one: the one whose named ports count.
     pub fn destination(&self) -> Option<&Pod> {
         match (self.direction, &self.peer) {

@@ -1,8 +1,8 @@
 //! The other end's view, in the diagrams of this one: a flow gets through only if the destination pod's ingress allows it too.
 //!
-//! An oracle of egress knows the source as its subject and the destination as its peer. Here the policies of the destination are read with the roles
-//! exchanged: what they select is the peer, whom they let in is the subject. Relations between the two namespaces are symmetric, so they may be
-//! asked from either side.
+//! An oracle of egress knows the source as its subject and the destination as its peer, one of ingress the other way round. Here the policies of the other end
+//! are read with the roles exchanged: what they select is the peer, whom they let in is the subject. Relations between the two namespaces are symmetric, so they may
+//! be asked from either side.
 
 use std::sync::Arc;
 
@@ -10,11 +10,11 @@ use super::{Oracle, PolicyDiagram, Set, TooLarge, selecting, terminal};
 use crate::meaning::index::{Index, Partition};
 use crate::model::{Block, Clause, PolicyId};
 use crate::space::diagram::{Full, Id, Op};
-use crate::space::{Direction, EndpointSet, FlowBox, Namespaces, Pods, PortSet, ValueSet};
+use crate::space::{EndpointSet, FlowBox, Namespaces, Pods, PortSet, ValueSet};
 
 impl<'p> Oracle<'p> {
-    /// The flows from this oracle's subjects to pods of a partition that the ingress of those pods allows. This oracle must be one of egress, and
-    /// `index` its own or the other one of its [`Index::pair`].
+    /// The flows between this oracle's subjects and pods of a partition that those pods' policies allow at their end. `index` is this oracle's own, or the
+    /// other one of its [`Index::pair`].
     ///
     /// # Errors
     /// If it is too large.
@@ -23,7 +23,6 @@ impl<'p> Oracle<'p> {
         index: &Arc<Index<'p>>,
         destination: Partition,
     ) -> Result<Set, TooLarge> {
-        debug_assert_eq!(self.direction, Direction::Egress, "of egress");
         let there = self.pods_of(index, destination)?;
         self.checked(|oracle| {
             let decision = oracle.admission(index, destination)?;
@@ -80,7 +79,8 @@ impl<'p> Oracle<'p> {
     /// What the destination's ingress decides: allowed or denied.
     fn admission(&mut self, index: &Arc<Index<'p>>, destination: Partition) -> Result<Id, Full> {
         let program = index.program;
-        let tiers = selecting(index, destination, Direction::Ingress);
+        let direction = self.direction.opposite();
+        let tiers = selecting(index, destination, direction);
         let mut stages = Vec::with_capacity(tiers.len() + 1);
         for (tier, ids) in program.tiers.iter().zip(tiers) {
             let policies = ids
@@ -91,7 +91,7 @@ impl<'p> Oracle<'p> {
         }
         let default = program.default.as_ref();
         stages.push(
-            match default.and_then(|default| Some((default, default.ingress.as_ref()?))) {
+            match default.and_then(|default| Some((default, default.block(direction)?))) {
                 Some((default, block)) => {
                     let selected = self.destinations(&default.subject, &PortSet::all())?;
                     let rules = self.admitting_block(index, block)?;
@@ -107,7 +107,7 @@ impl<'p> Oracle<'p> {
     fn admitting(&mut self, index: &Arc<Index<'p>>, id: PolicyId) -> Result<PolicyDiagram, Full> {
         let policy = index.program.policy(id);
         let selected = self.destinations(&policy.subject, &PortSet::all())?;
-        let rules = match policy.block(Direction::Ingress) {
+        let rules = match policy.block(self.direction.opposite()) {
             Some(block) => self.admitting_block(index, block)?,
             None => Id::NONE,
         };
