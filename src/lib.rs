@@ -13,9 +13,11 @@
 //! 9. [`backend`]: model to objects of Kubernetes, Calico and Cilium, exact or refused
 //! 10. [`prove`]: what was made, read back and compared with the program; tests and guards
 //! 11. [`compile`]: all of it on one screen
-//! 12. [`gitops`]: who must agree to a change of the repository
-//! 13. [`cli`]: the only part that prints and reads the disk
+//! 12. [`analyze`]: one file per question about a project or about manifests
+//! 13. [`gitops`]: who must agree to a change of the repository
+//! 14. [`cli`]: the only part that prints and reads the disk
 
+pub mod analyze;
 pub mod backend;
 pub mod check;
 pub mod cli;

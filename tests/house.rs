@@ -17,8 +17,9 @@ const FLOORS: &[(&str, u8)] = &[
     ("backend", 6),
     ("prove", 7),
     ("compile", 8),
+    ("analyze", 9),
     ("gitops", 9),
-    ("cli", 10),
+    ("cli", 11),
 ];
 
 /// Crates that one folder alone may name.

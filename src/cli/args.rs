@@ -7,6 +7,8 @@ use clap_complete::Shell;
 use time::Date;
 use time::macros::format_description;
 
+use crate::backend::read::Cidr;
+use crate::backend::support;
 use crate::gitops::codeowners::Forge;
 use crate::model::Target;
 
@@ -101,6 +103,11 @@ pub(crate) enum Command {
         after_help = "Examples:\n  vauban test\n  vauban test --target prod --coverage\n  vauban test --format junit > report.xml"
     )]
     Test(Test),
+    /// Say whether connections get through
+    #[command(
+        after_help = "Ends and ports are written as in the language.\n\nExamples:\n  vauban can 'pods{app=web} in shop' 'pods{app=db} in data' 'tcp 5432'\n  vauban can --manifests cluster/ --inventory cluster/ 'pods in shop' 203.0.113.0/24 'tcp 443'\nExit codes: 0 all of it gets through, 1 not all, 2 the question or its input could not be used."
+    )]
+    Can(Can),
     /// Lay out sources
     #[command(
         after_help = "Examples:\n  vauban fmt\n  vauban fmt policies/books --check\n  vauban fmt - < draft.vau"
@@ -190,6 +197,69 @@ impl From<Backend> for Target {
     }
 }
 
+/// What a question is asked of.
+#[derive(Args, Debug)]
+pub(crate) struct About {
+    /// The project's folder; if left out, and there are no manifests, the nearest one from here upward with a vauban.toml
+    #[arg(long, value_name = "DIR")]
+    pub(crate) project: Option<PathBuf>,
+    /// Which target of the project, with its cluster's facts; the first one if left out
+    #[arg(long, value_name = "NAME")]
+    pub(crate) target: Option<String>,
+    /// Ask these manifests, a file or a folder, instead of the project's policies; may be repeated: together they are what the cluster holds
+    #[arg(long, value_name = "PATH")]
+    pub(crate) manifests: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+}
+
+/// How manifests are read, and what is known of their cluster.
+#[derive(Args, Debug)]
+pub(crate) struct Reading {
+    /// Real workloads and namespaces, a file or a folder, as `kubectl get -o yaml`, Helm or kustomize print them; may be repeated
+    #[arg(long, value_name = "PATH")]
+    pub(crate) inventory: Vec<PathBuf>,
+    /// What enforces the manifests: kubernetes, calico or cilium, with a version if it matters (`calico@3.30`); if left out, what their kinds say
+    #[arg(long, value_name = "CNI", value_parser = cni)]
+    pub(crate) cni: Option<CniChoice>,
+    /// What an address of a manifest can mean
+    #[arg(long, value_enum, default_value_t = CidrChoice::Target)]
+    pub(crate) cidr: CidrChoice,
+    /// A file of the language with the facts of the manifests' cluster, and names for questions: `cluster`, `namespace`, `group`, `network`, `service`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) facts: Option<PathBuf>,
+}
+
+/// `--cni`
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct CniChoice {
+    /// What it is.
+    pub(crate) target: Target,
+    /// Its version; the newest one that is known if left out.
+    pub(crate) version: Option<(u16, u16)>,
+}
+
+/// `--cidr`
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
+pub(crate) enum CidrChoice {
+    /// What the target makes of it; what its documents and the facts leave open is not decided
+    Target,
+    /// Addresses that are neither a pod's nor a node's
+    Outside,
+    /// Any address; pods by the cluster's ranges
+    Any,
+}
+
+impl From<CidrChoice> for Cidr {
+    fn from(choice: CidrChoice) -> Self {
+        match choice {
+            CidrChoice::Target => Cidr::AsTarget,
+            CidrChoice::Outside => Cidr::Outside,
+            CidrChoice::Any => Cidr::Any,
+        }
+    }
+}
+
 /// `check`
 #[derive(Args, Debug)]
 pub(crate) struct Check {
@@ -230,6 +300,19 @@ pub(crate) struct Test {
     /// Also list the rules that no test and no guard touches
     #[arg(long)]
     pub(crate) coverage: bool,
+}
+
+/// `can`
+#[derive(Args, Debug)]
+pub(crate) struct Can {
+    /// Who opens the connections
+    pub(crate) from: String,
+    /// To whom
+    pub(crate) to: String,
+    /// On which ports; left out if TO is a service, which has its own, or for all of them
+    pub(crate) ports: Option<String>,
+    #[command(flatten)]
+    pub(crate) about: About,
 }
 
 /// `fmt`
@@ -291,6 +374,33 @@ pub(crate) enum Stage {
     Objects,
 }
 
+fn cni(text: &str) -> Result<CniChoice, String> {
+    let (name, version) = match text.split_once('@') {
+        Some((name, version)) => (name, Some(version)),
+        None => (text, None),
+    };
+    let target = Target::ALL
+        .into_iter()
+        .find(|target| target.word() == name)
+        .ok_or("it is one of kubernetes, calico, cilium")?;
+    let (major, minors) = support::versions(target);
+    let version = version
+        .map(|version| {
+            let known = minors
+                .clone()
+                .find(|minor| format!("{major}.{minor}") == version);
+            known.map(|minor| (major, minor)).ok_or_else(|| {
+                format!(
+                    "the versions of {name} are {major}.{} to {major}.{}",
+                    minors.start(),
+                    minors.end()
+                )
+            })
+        })
+        .transpose()?;
+    Ok(CniChoice { target, version })
+}
+
 fn date(text: &str) -> Result<Date, String> {
     Date::parse(text, format_description!("[year]-[month]-[day]"))
         .map_err(|_| "write a date as 2026-11-24".to_owned())
@@ -304,6 +414,21 @@ mod tests {
     #[test]
     fn the_commands_are_consistent() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_cni_has_a_version_or_not() {
+        assert_eq!(
+            cni("calico@3.30"),
+            Ok(CniChoice {
+                target: Target::Calico,
+                version: Some((3, 30)),
+            })
+        );
+        assert!(cni("cilium").is_ok_and(|cni| cni.version.is_none()));
+        for wrong in ["antrea", "calico@3", "calico@3.28", "cilium@1.x", "calico@"] {
+            assert!(cni(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

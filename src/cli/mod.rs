@@ -4,6 +4,7 @@
 
 mod args;
 mod build;
+mod can;
 mod check;
 mod config;
 mod console;
@@ -19,6 +20,7 @@ mod owners;
 mod project;
 mod repository;
 mod revision;
+mod sides;
 mod test;
 
 use std::ffi::OsString;
@@ -61,10 +63,12 @@ impl Exit {
 enum Stop {
     /// In one sentence.
     Failure(Failure),
-    /// `vauban.toml` has faults.
-    Config {
-        /// `vauban.toml`
+    /// Files of which the command needs all have faults.
+    Faults {
+        /// The files.
         sources: Sources,
+        /// What comes before their paths when they are shown.
+        prefix: String,
         /// The faults.
         diagnostics: Vec<Diagnostic>,
     },
@@ -113,6 +117,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Check(command) => check::check(command, &arguments.shared, &console),
         Command::Build(command) => build::build(command, &arguments.shared, &console),
         Command::Test(command) => test::test(command, &arguments.shared, &console),
+        Command::Can(command) => can::can(command, &arguments.shared, &console),
         Command::Fmt(command) => fmt::fmt(command, &console),
         Command::Owners(command) => owners::owners(command, &arguments.shared, &console),
         Command::Explain(command) => explain::explain(command, &console),
@@ -131,10 +136,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
             console.say(&format!("error: {message}"));
             Exit::Unusable
         }
-        Err(Stop::Config {
+        Err(Stop::Faults {
             sources,
+            prefix,
             diagnostics,
-        }) => match console.report(&sources, "", &diagnostics) {
+        }) => match console.report(&sources, &prefix, &diagnostics) {
             Ok(()) => Exit::Unusable,
             Err(_) => Exit::Unusable,
         },

@@ -1,5 +1,6 @@
 //! A project on a disk: its `vauban.toml` and its sources.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use smol_str::SmolStr;
@@ -8,11 +9,11 @@ use time::Date;
 use super::config::{self, Config, Setting, TargetConfig};
 use super::disk::{self, DiskWorld};
 use super::{Failure, Stop};
-use crate::compile::{self, Compilation, Input, Prove};
+use crate::compile::{self, Compilation, Input, Prove, TargetInput};
 use crate::diagnostic::render::Report;
 use crate::diagnostic::{Diagnostic, Diagnostics, nearest};
 use crate::gitops::codeowners::Layout;
-use crate::source::{FileId, Sources, Span, WorldError};
+use crate::source::{FileId, Sources, Span, World, WorldError};
 
 /// The file that makes a folder a project.
 pub(crate) const FILE: &str = "vauban.toml";
@@ -37,6 +38,55 @@ pub(crate) struct Built {
     pub(crate) toml: FileId,
     /// The targets that were asked for, as the compilation has them.
     pub(crate) targets: Vec<TargetConfig>,
+}
+
+/// Files that are compiled with those of a project and do not lie on the disk: a question, the namespaces of a cluster. Their names are in angle brackets,
+/// which no file's name of a project is.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Beside {
+    /// Sources, by path.
+    pub(crate) sources: BTreeMap<String, String>,
+    /// Manifests of namespaces, by path.
+    pub(crate) namespaces: BTreeMap<String, String>,
+}
+
+impl Beside {
+    /// A target that reads the manifests of namespaces, too.
+    pub(crate) fn seen_by(&self, mut target: TargetInput) -> TargetInput {
+        let paths = self.namespaces.keys().map(SmolStr::from);
+        target.namespaces.extend(paths);
+        target
+    }
+}
+
+impl World for Beside {
+    fn sources(&self) -> Vec<String> {
+        self.sources.keys().cloned().collect()
+    }
+
+    fn read(&self, path: &str) -> Result<String, WorldError> {
+        let text = self.sources.get(path).or(self.namespaces.get(path));
+        text.cloned().ok_or(WorldError::NotFound)
+    }
+}
+
+/// The disk's files and others beside them.
+struct Both<'w> {
+    disk: &'w DiskWorld,
+    beside: &'w Beside,
+}
+
+impl World for Both<'_> {
+    fn sources(&self) -> Vec<String> {
+        let mut all = self.beside.sources();
+        all.extend(self.disk.sources());
+        all.sort_unstable();
+        all
+    }
+
+    fn read(&self, path: &str) -> Result<String, WorldError> {
+        self.beside.read(path).or_else(|_| self.disk.read(path))
+    }
 }
 
 impl Project {
@@ -79,8 +129,9 @@ impl Project {
         let mut sources = Sources::default();
         let id = sources.add(FILE, text.as_str());
         let mut diagnostics = Diagnostics::default();
-        let mut stop = |diagnostics: Diagnostics| Stop::Config {
+        let mut stop = |diagnostics: Diagnostics| Stop::Faults {
             sources: std::mem::take(&mut sources),
+            prefix: String::new(),
             diagnostics: diagnostics.into_sorted(),
         };
         let Some(config) = config::read(id, &text, &mut diagnostics) else {
@@ -138,6 +189,20 @@ impl Project {
         today: Date,
         proof: Prove,
     ) -> Result<Built, Stop> {
+        self.compile_beside(names, today, proof, &Beside::default())
+    }
+
+    /// The same with files that are not on the disk.
+    ///
+    /// # Errors
+    /// If a name is not a target's.
+    pub(crate) fn compile_beside(
+        &self,
+        names: &[String],
+        today: Date,
+        proof: Prove,
+        beside: &Beside,
+    ) -> Result<Built, Stop> {
         let all = &self.config.targets;
         for name in names {
             if !all.iter().any(|target| target.input.spec.name == **name) {
@@ -159,10 +224,16 @@ impl Project {
             .cloned()
             .collect();
         let mut compilation = compile::compile(&Input {
-            world: &self.world,
+            world: &Both {
+                disk: &self.world,
+                beside,
+            },
             project: self.name.clone(),
             today,
-            targets: targets.iter().map(|target| target.input.clone()).collect(),
+            targets: targets
+                .iter()
+                .map(|target| beside.seen_by(target.input.clone()))
+                .collect(),
             lints: self.config.lints.clone(),
             proof,
         });

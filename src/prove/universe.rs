@@ -104,6 +104,14 @@ impl Universe {
         }
     }
 
+    /// The universe of manifests, whoever wrote them: where nobody has to emit a policy for each namespace, no namespace needs to be declared.
+    pub fn of_manifests(spec: &Spec, read: &Program) -> Self {
+        Universe {
+            declared_only: false,
+            ..Universe::of(spec, read)
+        }
+    }
+
     /// All flows: what a program speaks about where there is no target.
     pub fn whole() -> Self {
         let everything = FlowBox {

@@ -1,0 +1,451 @@
+//! What a question is asked of, and the ends that it names, from the disk.
+//!
+//! Takes: what the command line says of a project, of manifests, and of their cluster. Gives: a [`Side`] and the ends in the model's terms. Ends are read by the language's own parser, as a test in a file beside the project's, so that they mean what they mean there and errors
+//! point into the question.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use smol_str::SmolStr;
+use time::Date;
+
+use super::args::{About, CniChoice, Reading, Shared};
+use super::disk::read_text;
+use super::manifests;
+use super::project::{Beside, Built, Project};
+use super::{Failure, Stop};
+use crate::analyze::{Origin, Side};
+use crate::backend::read::document::Document;
+use crate::backend::read::{self, Cidr, Context, files};
+use crate::backend::{LogPolicy, Spec, support};
+use crate::compile::{self, Compilation, Input, Prove, TargetInput};
+use crate::diagnostic::{Diagnostics, Severity};
+use crate::model::{Check, Program, Target};
+use crate::prove::Universe;
+use crate::source::Sources;
+
+/// The file that holds a question's ends.
+const QUESTION: &str = "<question>.vau";
+
+/// The file that holds a cluster's facts.
+const FACTS: &str = "<facts>.vau";
+
+/// The file that holds the namespaces of manifests and inventory.
+const NAMESPACES: &str = "<namespaces>.json";
+
+/// The ends of a question in the words of the language; what is left out is everything.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Ends {
+    /// Who opens connections.
+    pub(crate) from: Option<String>,
+    /// To whom.
+    pub(crate) to: Option<String>,
+    /// On which ports.
+    pub(crate) ports: Option<String>,
+}
+
+impl Ends {
+    /// As a test of the language; what it claims is not asked.
+    fn source(&self) -> String {
+        // A line of its own for each part: an error then shows the part.
+        let line = |text: &Option<String>| match text {
+            Some(text) => text.replace(['\n', '\r'], " "),
+            None => "anywhere".to_owned(),
+        };
+        let (verb, ports) = match &self.ports {
+            Some(_) => ("can", format!(" on {}", line(&self.ports))),
+            // Only this verb takes all ports.
+            None => ("cannot", String::new()),
+        };
+        format!(
+            "test \"question\" {{\n  {verb} {} -> {}{ports}\n}}\n",
+            line(&self.from),
+            line(&self.to)
+        )
+    }
+}
+
+/// Everything that a question stands on.
+pub(crate) struct Opened {
+    /// What it is asked of.
+    pub(crate) side: Side,
+    /// Its ends, if it has any. The verb means nothing.
+    pub(crate) ends: Option<Check>,
+}
+
+/// Opens what the options name.
+///
+/// # Errors
+/// If it cannot be read or has errors, or if the ends have.
+pub(crate) fn open(about: &About, ends: Option<&Ends>, shared: &Shared) -> Result<Opened, Stop> {
+    let today = shared.day();
+    let mut seen = Sources::default();
+    let inventory = documents(&about.reading.inventory, &mut seen)?;
+    let held = documents(&about.manifests, &mut seen)?;
+    let mut beside = Beside::default();
+    let declared: Vec<&Document> = inventory.iter().chain(&held).collect();
+    if let Some(text) = namespaces(&declared) {
+        beside.namespaces.insert(NAMESPACES.to_owned(), text);
+    }
+    if let Some(ends) = ends {
+        beside.sources.insert(QUESTION.to_owned(), ends.source());
+    }
+    let (side, asked) = if about.manifests.is_empty() {
+        if about.reading.cni.is_some() || about.reading.facts.is_some() {
+            let why = "`--cni` and `--facts` are about manifests; a project says both itself";
+            return Err(Failure::new(why).into());
+        }
+        project(about, &beside, today)?
+    } else {
+        let cluster = match about.project.is_some() || about.target.is_some() {
+            true => facts_of_project(about, &beside, today)?,
+            false => facts(&about.reading, &held, beside, today)?,
+        };
+        let asked = cluster.asked.clone();
+        (holding(about, &held, seen, cluster)?, asked)
+    };
+    Ok(Opened { side, ends: asked })
+}
+
+/// What a target's program decides, hand-written manifests included.
+fn project(about: &About, beside: &Beside, today: Date) -> Result<(Side, Option<Check>), Stop> {
+    let project = Project::open(about.project.as_deref())?;
+    let (built, mut assumed) = compiled(&project, about, beside, today)?;
+    let target = &built.compilation.targets[0];
+    let spec = target.spec.clone();
+    let program = target
+        .program
+        .clone()
+        .ok_or_else(|| Failure::new("nothing could be compiled"))?;
+    let asked = question(&program, &built.compilation);
+    if !program.expiries().is_empty() {
+        assumed.push(format!(
+            "the day is {today}: a rule with an earlier `until` is not there"
+        ));
+    }
+    let name = format!("{} for {}", project.name, spec.name);
+    let universe = Universe::of(&spec, &program);
+    let by_hand = program.raws.iter().any(|raw| raw.backend == spec.backend);
+    if !by_hand {
+        let prefix = project.prefix();
+        let side = Side {
+            name,
+            origin: Origin::Project,
+            spec,
+            program,
+            unread: Vec::new(),
+            universe,
+            sources: Arc::new(built.compilation.sources),
+            prefix,
+            assumed,
+        };
+        return Ok((side, asked));
+    }
+    // What a hand-written manifest changes is known of all manifests together only.
+    let out = &built.targets[0].out.value;
+    assumed.push(format!(
+        "the project has hand-written manifests, so its manifests are asked, as they would lie in `{out}`"
+    ));
+    let mut sources = Sources::default();
+    let mut diagnostics = Diagnostics::default();
+    let texts = target.objects.iter().map(|object| {
+        let path = format!("{out}/{}/{}", object.folder, object.file);
+        (path.into(), object.text.as_str().into())
+    });
+    let documents = files::load(texts, &mut sources, &mut diagnostics);
+    let context = Context {
+        version: spec.version,
+        cluster: &program.cluster,
+        namespaces: &program.namespaces,
+        cidr: Cidr::AsTarget,
+    };
+    let reading = read::read(spec.backend, &documents, &context, &mut diagnostics);
+    fine(&sources, "", diagnostics)?;
+    let side = Side {
+        name,
+        origin: Origin::Manifests,
+        spec,
+        program: Arc::new(reading.program),
+        unread: reading.unread,
+        universe,
+        sources: Arc::new(sources),
+        prefix: String::new(),
+        assumed,
+    };
+    Ok((side, asked))
+}
+
+/// The project compiled for the target that is asked about.
+fn compiled(
+    project: &Project,
+    about: &About,
+    beside: &Beside,
+    today: Date,
+) -> Result<(Built, Vec<String>), Stop> {
+    let all = &project.config.targets;
+    let mut assumed = Vec::new();
+    let name = match (&about.target, all.as_slice()) {
+        (Some(name), _) => name.clone(),
+        (None, []) => return Err(Failure::new("`vauban.toml` has no `[[target]]`").into()),
+        (None, [only]) => only.input.spec.name.to_string(),
+        (None, [first, ..]) => {
+            let name = first.input.spec.name.to_string();
+            assumed.push(format!(
+                "the target is `{name}`, the first of {}",
+                all.len()
+            ));
+            name
+        }
+    };
+    let built = project.compile_beside(&[name], today, Prove::Nothing, beside)?;
+    let built = Built {
+        compilation: usable(built.compilation, &project.prefix())?,
+        ..built
+    };
+    Ok((built, assumed))
+}
+
+/// What is known of the cluster that holds manifests.
+struct Holder {
+    spec: Spec,
+    /// Its facts and namespaces.
+    program: Arc<Program>,
+    asked: Option<Check>,
+    assumed: Vec<String>,
+}
+
+fn facts_of_project(about: &About, beside: &Beside, today: Date) -> Result<Holder, Stop> {
+    if about.reading.facts.is_some() {
+        let why = "`--facts` and a project are two sources of facts; give one of them";
+        return Err(Failure::new(why).into());
+    }
+    let project = Project::open(about.project.as_deref())?;
+    let (built, mut assumed) = compiled(&project, about, beside, today)?;
+    let target = &built.compilation.targets[0];
+    let program = target
+        .program
+        .clone()
+        .ok_or_else(|| Failure::new("nothing could be compiled"))?;
+    let asked = question(&program, &built.compilation);
+    let mut spec = target.spec.clone();
+    if let Some(cni) = about.reading.cni {
+        spec = spec_of(cni, &mut assumed);
+    }
+    assumed.push(format!(
+        "the cluster is that of `{}`'s target `{}`",
+        project.name, target.spec.name
+    ));
+    Ok(Holder {
+        spec,
+        program,
+        asked,
+        assumed,
+    })
+}
+
+fn facts(
+    reading: &Reading,
+    held: &[Document],
+    mut beside: Beside,
+    today: Date,
+) -> Result<Holder, Stop> {
+    let mut assumed = Vec::new();
+    let cni = match reading.cni {
+        Some(cni) => cni,
+        None => enforcing(held)?,
+    };
+    let spec = spec_of(cni, &mut assumed);
+    match &reading.facts {
+        Some(file) => {
+            let text = read_text(file).map_err(|why| {
+                Failure::new(format!("`{}` cannot be read: {why}", file.display()))
+            })?;
+            beside.sources.insert(FACTS.to_owned(), text);
+        }
+        None => assumed.push("nothing is known of the cluster's addresses (`--facts`)".to_owned()),
+    }
+    let input = beside.seen_by(TargetInput {
+        spec: spec.clone(),
+        cluster: None,
+        without: Vec::new(),
+        namespaces: Vec::new(),
+    });
+    let compilation = compile::compile(&Input {
+        world: &beside,
+        project: SmolStr::new_static("manifests"),
+        today,
+        targets: vec![input],
+        lints: Default::default(),
+        proof: Prove::Nothing,
+    });
+    let compilation = usable(compilation, "")?;
+    let program = compilation.targets[0]
+        .program
+        .clone()
+        .ok_or_else(|| Failure::new("the facts could not be compiled"))?;
+    if !program.policies.is_empty() || program.default.is_some() || !program.raws.is_empty() {
+        let why = "`--facts` is for facts and names: its policies would decide nothing here";
+        return Err(Failure::new(why).into());
+    }
+    let asked = question(&program, &compilation);
+    Ok(Holder {
+        spec,
+        program,
+        asked,
+        assumed,
+    })
+}
+
+/// What manifests decide on their cluster.
+fn holding(
+    about: &About,
+    held: &[Document],
+    sources: Sources,
+    holder: Holder,
+) -> Result<Side, Stop> {
+    let context = Context {
+        version: holder.spec.version,
+        cluster: &holder.program.cluster,
+        namespaces: &holder.program.namespaces,
+        cidr: about.reading.cidr.into(),
+    };
+    let mut diagnostics = Diagnostics::default();
+    let reading = read::read(holder.spec.backend, held, &context, &mut diagnostics);
+    fine(&sources, "", diagnostics)?;
+    let name: Vec<String> = about
+        .manifests
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect();
+    Ok(Side {
+        name: name.join(", "),
+        origin: Origin::Manifests,
+        universe: Universe::of_manifests(&holder.spec, &reading.program),
+        spec: holder.spec,
+        program: Arc::new(reading.program),
+        unread: reading.unread,
+        sources: Arc::new(sources),
+        prefix: String::new(),
+        assumed: holder.assumed,
+    })
+}
+
+/// The objects of files and folders.
+fn documents(paths: &[PathBuf], sources: &mut Sources) -> Result<Vec<Document>, Stop> {
+    let mut diagnostics = Diagnostics::default();
+    let mut all = Vec::new();
+    for path in paths {
+        all.extend(manifests::load(path, sources, &mut diagnostics)?);
+    }
+    fine(sources, "", diagnostics)?;
+    Ok(all)
+}
+
+/// The namespaces among objects as one list, each once; `None` if there is none.
+fn namespaces(documents: &[&Document]) -> Option<String> {
+    let mut known: Vec<&Document> = documents
+        .iter()
+        .copied()
+        .filter(|document| document.kind == "Namespace" && document.api_version == "v1")
+        .collect();
+    // An inventory is often given with the manifests, and then a namespace is there twice.
+    known.sort_by(|a, b| (&a.name, &a.labels).cmp(&(&b.name, &b.labels)));
+    known.dedup_by(|a, b| a.name == b.name && a.labels == b.labels);
+    let items: Vec<serde_json::Value> = known
+        .iter()
+        .map(|namespace| {
+            let labels: serde_json::Map<_, _> = namespace
+                .labels
+                .iter()
+                .map(|(key, value)| (key.to_string(), value.as_str().into()))
+                .collect();
+            serde_json::json!({
+                "apiVersion": "v1",
+                "kind": "Namespace",
+                "metadata": { "name": namespace.name.as_str(), "labels": labels },
+            })
+        })
+        .collect();
+    (!items.is_empty()).then(|| {
+        serde_json::json!({ "apiVersion": "v1", "kind": "List", "items": items }).to_string()
+    })
+}
+
+/// What enforces manifests, by their kinds.
+fn enforcing(held: &[Document]) -> Result<CniChoice, Stop> {
+    let has = |group: &str| {
+        held.iter().any(|document| {
+            let found = document.api_version.split('/').next().unwrap_or_default();
+            found == group
+        })
+    };
+    let calico = has("projectcalico.org") || has("crd.projectcalico.org");
+    let target = match (calico, has("cilium.io")) {
+        (true, true) => {
+            let why = "the manifests are Calico's and Cilium's, and a cluster runs one of them: say which with `--cni`";
+            return Err(Failure::new(why).into());
+        }
+        (true, false) => Target::Calico,
+        (false, true) => Target::Cilium,
+        (false, false) => Target::Kubernetes,
+    };
+    Ok(CniChoice {
+        target,
+        version: None,
+    })
+}
+
+fn spec_of(cni: CniChoice, assumed: &mut Vec<String>) -> Spec {
+    let (major, minors) = support::versions(cni.target);
+    let word = cni.target.word();
+    let version = cni.version.unwrap_or_else(|| {
+        let newest = (major, *minors.end());
+        assumed.push(format!(
+            "the manifests are enforced by {word} {major}.{} (`--cni`)",
+            newest.1
+        ));
+        newest
+    });
+    Spec {
+        name: SmolStr::new_static("manifests"),
+        backend: cni.target,
+        version,
+        log: LogPolicy::Ignore,
+    }
+}
+
+/// The ends of the question.
+fn question(program: &Program, compilation: &Compilation) -> Option<Check> {
+    let test = program.tests.iter().find(|test| {
+        let source = compilation.sources.get(test.span.file);
+        &*source.path == QUESTION
+    })?;
+    test.checks.first().cloned()
+}
+
+/// A compilation without errors.
+fn usable(compilation: Compilation, prefix: &str) -> Result<Compilation, Stop> {
+    if !compilation.has_errors() {
+        return Ok(compilation);
+    }
+    let errors = compilation.diagnostics.into_iter();
+    Err(Stop::Faults {
+        sources: compilation.sources,
+        prefix: prefix.to_owned(),
+        diagnostics: errors
+            .filter(|one| one.severity == Severity::Error)
+            .collect(),
+    })
+}
+
+/// Nothing is asked of files with faults: what they would decide is not known.
+fn fine(sources: &Sources, prefix: &str, diagnostics: Diagnostics) -> Result<(), Stop> {
+    if !diagnostics.has_errors() {
+        return Ok(());
+    }
+    Err(Stop::Faults {
+        sources: sources.clone(),
+        prefix: prefix.to_owned(),
+        diagnostics: diagnostics.into_sorted(),
+    })
+}
