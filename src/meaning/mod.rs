@@ -4,6 +4,8 @@
 //! partition of the subjects and one direction at a time; [`check()`] for what must hold before a program means anything. Knows nothing of targets.
 
 mod agreement;
+#[cfg(test)]
+mod box_properties;
 mod check;
 mod decide;
 mod half_open;
@@ -23,4 +25,4 @@ pub use decide::{
 pub use half_open::{HalfOpen, HalfOpens, half_open};
 pub use idle::{DeniedAbove, Idle, MOST_RULES, Part, Survey, Taker, Unlabelled, Why, survey};
 pub use index::{Index, Partition, partitions};
-pub use oracle::{Oracle, Set, TooLarge};
+pub use oracle::{Boxes, Oracle, Set, TooLarge};

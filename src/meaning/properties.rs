@@ -42,7 +42,7 @@ impl Dice {
         Span::new(FileId(0), at, at)
     }
 
-    fn one<T: Clone>(&mut self, of: &[T]) -> T {
+    pub(crate) fn one<T: Clone>(&mut self, of: &[T]) -> T {
         of[self.roll(of.len())].clone()
     }
 
@@ -390,7 +390,7 @@ impl Dice {
         flow
     }
 
-    fn flow_box(&mut self, world: &World) -> FlowBox {
+    pub(crate) fn flow_box(&mut self, world: &World) -> FlowBox {
         FlowBox {
             subject: self.pods(world, false),
             peers: self.peers(world, true),

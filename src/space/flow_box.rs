@@ -5,7 +5,7 @@ use super::pods::Pods;
 use super::ports::PortSet;
 
 /// All flows of one direction between `subject` and `peers` with traffic in `ports`. Relations in `peers` are to the subject's namespace.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct FlowBox {
     /// The pod whose policy decides.
     pub subject: Pods,

@@ -283,6 +283,83 @@ impl Pods {
     }
 }
 
+/// Both as one, if all but one of their requirements are the same, or one contains the other: exactly what is in either.
+fn merged_labels(a: &Selector, b: &Selector) -> Option<Selector> {
+    let mut keys: Vec<&SmolStr> = a.iter().chain(b.iter()).map(|(key, _)| key).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    let mut differ = keys.into_iter().filter(|key| a.get(key) != b.get(key));
+    let key = differ.next()?;
+    if differ.next().is_some() {
+        return None;
+    }
+    let kept = Selector(
+        a.0.iter()
+            .filter(|(known, _)| known != key)
+            .cloned()
+            .collect(),
+    );
+    Some(kept.with(key, &a.get(key).union(&b.get(key))))
+}
+
+impl Pods {
+    /// Both as one, if they differ in one respect only: exactly what is in either.
+    pub fn merged(&self, other: &Self) -> Option<Pods> {
+        let (a, b) = (&self.namespaces, &other.namespaces);
+        let differ = [
+            a.names != b.names,
+            a.labels != b.labels,
+            a.same != b.same,
+            self.labels != other.labels,
+            self.service_account != other.service_account,
+        ];
+        match differ {
+            [false, false, false, false, false] => Some(self.clone()),
+            [true, false, false, false, false] => Some(Pods {
+                namespaces: Namespaces {
+                    names: a.names.union(&b.names),
+                    ..a.clone()
+                },
+                ..self.clone()
+            }),
+            [false, true, false, false, false] => Some(Pods {
+                namespaces: Namespaces {
+                    labels: merged_labels(&a.labels, &b.labels)?,
+                    ..a.clone()
+                },
+                ..self.clone()
+            }),
+            [false, false, false, true, false] => Some(Pods {
+                labels: merged_labels(&self.labels, &other.labels)?,
+                ..self.clone()
+            }),
+            [false, false, false, false, true] => Some(Pods {
+                service_account: self.service_account.union(&other.service_account),
+                ..self.clone()
+            }),
+            _ => None,
+        }
+    }
+}
+
+/// The same pods as fewer sets, where some can be said as one.
+pub fn merge_pods(mut all: Vec<Pods>) -> Vec<Pods> {
+    let mut at = 0;
+    while at < all.len() {
+        let found =
+            (at + 1..all.len()).find_map(|other| Some((other, all[at].merged(&all[other])?)));
+        match found {
+            Some((other, one)) => {
+                all[at] = one;
+                all.remove(other);
+                at = 0;
+            }
+            None => at += 1,
+        }
+    }
+    all
+}
+
 /// All of `from` less all of `what`; disjoint where `from` was.
 pub fn subtract_pods(from: &[Pods], what: &[Pods]) -> Vec<Pods> {
     what.iter().fold(from.to_vec(), |rest, pods| {

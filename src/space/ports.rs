@@ -244,10 +244,15 @@ impl PortSet {
 }
 
 impl fmt::Display for PortSet {
-    /// In the words of the language: `tcp 80, 443, udp 53`, `all`.
+    /// In the words of the language: `tcp 80, 443, udp 53`, `all`; in words like them where it has none: `all but tcp 80`, `protocols 45-57`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_all() {
             return f.write_str("all");
+        }
+        let all = PortSet::all();
+        if self.named.is_empty() && self.other == all.other {
+            let others = all.each(self, Ranges::subtract, Ranges::subtract);
+            return write!(f, "all but {others}");
         }
         let mut items: Vec<String> = Vec::new();
         for transport in Transport::ALL {
@@ -294,7 +299,10 @@ impl fmt::Display for PortSet {
             }
         }
         for (low, high) in self.other.iter() {
-            items.extend((low..=high).map(|number| format!("protocol {number}")));
+            items.push(match low == high {
+                true => format!("protocol {low}"),
+                false => format!("protocols {low}-{high}"),
+            });
         }
         f.write_str(if items.is_empty() { "no port" } else { "" })?;
         f.write_str(&items.join(", "))

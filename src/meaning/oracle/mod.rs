@@ -4,6 +4,8 @@
 //! A set is a diagram: see [`crate::space::diagram`].
 
 mod admitted;
+mod boxes;
+mod cubes;
 mod levels;
 mod program;
 mod sets;
@@ -16,6 +18,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 use smol_str::SmolStr;
 
+pub use self::boxes::Boxes;
 use self::levels::Levels;
 pub(crate) use self::program::{PolicyDiagram, terminal};
 use super::decide::Verdict;
@@ -235,14 +238,7 @@ impl<'p> Oracle<'p> {
     /// # Errors
     /// If it is too large.
     pub fn set(&mut self, flows: &FlowBox) -> Result<Set, TooLarge> {
-        self.checked(|oracle| {
-            let subject = oracle.subject(&flows.subject)?;
-            if subject == Id::NONE {
-                return Ok(Set::EMPTY);
-            }
-            let peers = oracle.peers(&flows.peers, &flows.ports, Id::ALL)?;
-            oracle.manager.apply(Op::And, subject, peers).map(Set)
-        })
+        self.checked(|oracle| oracle.flows(flows).map(Set))
     }
 
     /// The flows, with whatever other end and traffic, of subjects in a union.

@@ -20,7 +20,8 @@ const STRANGER_V6: u128 = 0x2001_0db8_0000_0000_0000_0000_0000_0010;
 const PING_V4: u32 = 8 << 8;
 const PING_V6: u32 = 128 << 8;
 
-fn on(path: &[Step], level: Level) -> Option<u32> {
+/// The value of a path at a level, if it has one.
+pub(super) fn on(path: &[Step], level: Level) -> Option<u32> {
     path.iter()
         .find(|(at, _)| *at == level)
         .map(|(_, value)| *value)

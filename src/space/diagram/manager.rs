@@ -124,7 +124,7 @@ pub struct Manager {
     cache: Vec<Cached>,
     scratch: Vec<(u32, Id)>,
     /// For each level of namespace labels, the value of each declared namespace.
-    labels: Vec<Arc<[u32]>>,
+    pub(super) labels: Vec<Arc<[u32]>>,
     /// How many namespaces are declared: the keys of the namespace level below this are theirs.
     pub(super) declared: u32,
     budget: Budget,

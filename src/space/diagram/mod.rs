@@ -12,4 +12,4 @@ mod manager;
 mod search;
 
 pub use manager::{ABSENT, Budget, Full, Id, Manager, OWN, Op, SAME};
-pub use search::{FRESH, Guide, Step};
+pub use search::{Edges, FRESH, Guide, Step};

@@ -11,6 +11,9 @@ pub const FRESH: u32 = u32::MAX - 2;
 /// One choice on a path: at this level this value; of a value level or the namespace level it may be [`FRESH`].
 pub type Step = (Level, u32);
 
+/// The edges of a node, ascending by value, or by where their range starts.
+pub type Edges<'a> = &'a [(u32, Id)];
+
 /// What to try first, so that a path reads well.
 pub trait Guide {
     /// Of a value level: this value, if it may be.
@@ -93,6 +96,21 @@ impl Manager {
             dead.insert(id);
         }
         found
+    }
+
+    /// The root of a diagram: its level, its default, and its edges; `None` for a terminal.
+    pub fn branch(&self, id: Id) -> Option<(Level, Id, Edges<'_>)> {
+        if id.is_terminal() {
+            return None;
+        }
+        let node = self.node(id);
+        let edges = &self.edges[node.offset as usize..(node.offset + node.len) as usize];
+        Some((node.level, node.default, edges))
+    }
+
+    /// The value of a declared namespace at a level of namespace labels.
+    pub fn label_of(&self, level: Level, namespace: u32) -> u32 {
+        self.labels[(level - level::NAMESPACE_LABELS) as usize][namespace as usize]
     }
 
     /// What a diagram says below a choice of values; `value` gives the value of a level.
