@@ -725,6 +725,13 @@ fn peers_by_selector() {
             pod blue < pod red | tcp 80 | allow",
         );
     }
+    // What is reserved for generated objects is on no host endpoint.
+    rule_in(
+        Facts::Single,
+        "source: {selector: vauban.dev/set == 'x', namespaceSelector: global()}",
+        "pod blue < node 192.168.1.1 | tcp 80 | deny
+        pod blue < pod red | tcp 80 | deny",
+    );
     // A negative namespace selector has no guard.
     rule_in(
         Facts::Single,

@@ -112,3 +112,32 @@ fn the_proof_can_be_left_to_another_step() {
         .exits(1)
         .complains("guard-fails");
 }
+
+/// A list that is too long for one rule becomes a network set, which a label picks out; whether nodes' host endpoints have it must be known.
+#[test]
+fn a_long_list_of_networks_is_proved() {
+    let sandbox = Sandbox::empty();
+    sandbox.run(&["init", "--backend", "calico", "."]).exits(0);
+    let nets: Vec<String> = (0..300)
+        .map(|n| format!("198.51.{}.{}", 100 + n / 100, 2 * (n % 100)))
+        .collect();
+    let policy = format!(
+        "cluster long {{\n  pods 10.244.0.0/16\n  services 10.96.0.0/12\n  nodes 192.168.10.0/24\n  ipv6 none\n  overlay none\n}}\n\
+         tier app\nnamespace shop {{ }}\nnetwork feed = {}\n\
+         policy block in app {{\n  for pods in shop\n  egress {{ deny all to feed }}\n}}\n",
+        nets.join(", ")
+    );
+    for file in sandbox
+        .files(".")
+        .iter()
+        .filter(|file| file.ends_with(".vau"))
+    {
+        std::fs::remove_file(sandbox.path(file)).expect("a file");
+    }
+    sandbox.write("policies/main.vau", policy);
+    let target = "edition = \"2026\"\nsources = \"policies\"\n\n[[target]]\nname = \"prod\"\nbackend = \"calico\"\nversion = \"3.30\"\ncluster = \"long\"\nout = \"deploy/prod\"\n";
+    sandbox.write("vauban.toml", target);
+    sandbox.run(&["build"]).exits(0);
+    let sets = sandbox.files("deploy/prod");
+    assert!(sets.iter().any(|file| file.contains("/set-")), "{sets:?}");
+}

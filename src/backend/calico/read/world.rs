@@ -187,9 +187,13 @@ impl<'c> World<'c> {
     }
 }
 
-/// A label of some host endpoint (reference: Calico, sections 2.1 and 2.2): anything but what Calico gives to workloads.
+/// Labels that are reserved for what was generated: nobody puts one on a host endpoint of his own, as nobody adds policies of his own.
+const RESERVED: &str = "vauban.dev/";
+
+/// A label of some host endpoint (reference: Calico, sections 2.1 and 2.2): anything but what Calico gives to workloads, and what is reserved.
 fn of_host(key: &str) -> Label<'static> {
     if [NAMESPACE, ORCHESTRATOR, ACCOUNT].contains(&key)
+        || key.starts_with(RESERVED)
         || key.starts_with(OF_NAMESPACE)
         || key.starts_with(OF_ACCOUNT)
     {
