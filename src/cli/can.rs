@@ -8,7 +8,7 @@ use super::sides::{self, Ends};
 use super::{Exit, Failure, Outcome};
 use crate::meaning::Index;
 use crate::model::{Check, Verb};
-use crate::prove::{Standing, examine};
+use crate::prove::{Standing, examine_knowing};
 
 /// Says whether all connections of the question get through.
 pub(crate) fn can(command: &Can, shared: &Shared, console: &Console) -> Outcome {
@@ -27,7 +27,7 @@ pub(crate) fn can(command: &Can, shared: &Shared, console: &Console) -> Outcome 
         ..asked
     };
     let index = Arc::new(Index::new(&side.program));
-    let claim = examine(&index, &side.unread, &side.universe, &check);
+    let claim = examine_knowing(&index, &side.unread, &side.universe, &check, &opened.ports);
     let (text, exit) = match claim.standing {
         Standing::Holds => ("yes".to_owned(), Exit::Fine),
         Standing::Fails(failed) => {

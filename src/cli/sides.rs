@@ -14,7 +14,8 @@ use super::disk::read_text;
 use super::manifests;
 use super::project::{Beside, Built, Project};
 use super::{Failure, Stop};
-use crate::analyze::{Origin, Side};
+use crate::analyze::inventory::{NamedPorts, is_workload_name};
+use crate::analyze::{Inventory, Origin, Side};
 use crate::backend::read::document::Document;
 use crate::backend::read::{self, Cidr, Context, files};
 use crate::backend::{LogPolicy, Spec, support};
@@ -33,7 +34,7 @@ const FACTS: &str = "<facts>.vau";
 /// The file that holds the namespaces of manifests and inventory.
 const NAMESPACES: &str = "<namespaces>.json";
 
-/// The ends of a question in the words of the language; what is left out is everything.
+/// The ends of a question in the words of the language, or as names of workloads; what is left out is everything.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ends {
     /// Who opens connections.
@@ -49,8 +50,8 @@ impl Ends {
     fn source(&self) -> String {
         // A line of its own for each part: an error then shows the part.
         let line = |text: &Option<String>| match text {
-            Some(text) => text.replace(['\n', '\r'], " "),
-            None => "anywhere".to_owned(),
+            Some(text) if !is_workload_name(text) => text.replace(['\n', '\r'], " "),
+            _ => "anywhere".to_owned(),
         };
         let (verb, ports) = match &self.ports {
             Some(_) => ("can", format!(" on {}", line(&self.ports))),
@@ -71,6 +72,53 @@ pub(crate) struct Opened {
     pub(crate) side: Side,
     /// Its ends, if it has any. The verb means nothing.
     pub(crate) ends: Option<Check>,
+    /// The ports to which it goes, by their names, if that is known.
+    pub(crate) ports: NamedPorts,
+    /// The objects of the inventory, and those among the manifests.
+    objects: Vec<Document>,
+    /// The files that they stand in.
+    seen: Arc<Sources>,
+}
+
+impl Opened {
+    /// The workloads: those of the inventory, and those that lie among the manifests.
+    ///
+    /// # Errors
+    /// If an object has faults.
+    pub(crate) fn inventory(&self) -> Result<Inventory, Stop> {
+        let mut diagnostics = Diagnostics::default();
+        let known = &self.side.program.namespaces;
+        let inventory = Inventory::of(&self.objects, known, &mut diagnostics);
+        fine(&self.seen, "", diagnostics)?;
+        Ok(inventory)
+    }
+
+    /// Puts the workloads that ends name in their places.
+    fn place(&mut self, ends: &Ends) -> Result<(), Stop> {
+        let named = |end: &Option<String>| end.clone().filter(|text| is_workload_name(text));
+        let (from, to) = (named(&ends.from), named(&ends.to));
+        if from.is_none() && to.is_none() {
+            return Ok(());
+        }
+        let inventory = self.inventory()?;
+        let workload = |name: String| inventory.workload(&name).map_err(Failure::new);
+        let (from, to) = (from.map(workload), to.map(workload));
+        self.side.assumed.extend(inventory.assumed.iter().cloned());
+        let Some(asked) = &mut self.ends else {
+            return Ok(());
+        };
+        if let Some(from) = from.transpose()? {
+            asked.from = from.end();
+        }
+        if let Some(to) = to.transpose()? {
+            self.ports = to.named_ports();
+            for (end, ports) in &mut asked.to {
+                *end = to.end();
+                *ports = ports.resolved(|name| self.ports.get(name).copied());
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Opens what the options name.
@@ -90,6 +138,7 @@ pub(crate) fn open(about: &About, ends: Option<&Ends>, shared: &Shared) -> Resul
     if let Some(ends) = ends {
         beside.sources.insert(QUESTION.to_owned(), ends.source());
     }
+    let seen = Arc::new(seen);
     let (side, asked) = if about.manifests.is_empty() {
         if about.reading.cni.is_some() || about.reading.facts.is_some() {
             let why = "`--cni` and `--facts` are about manifests; a project says both itself";
@@ -102,9 +151,19 @@ pub(crate) fn open(about: &About, ends: Option<&Ends>, shared: &Shared) -> Resul
             false => facts(&about.reading, &held, beside, today)?,
         };
         let asked = cluster.asked.clone();
-        (holding(about, &held, seen, cluster)?, asked)
+        (holding(about, &held, seen.clone(), cluster)?, asked)
     };
-    Ok(Opened { side, ends: asked })
+    let mut opened = Opened {
+        side,
+        ends: asked,
+        ports: NamedPorts::new(),
+        objects: inventory.into_iter().chain(held).collect(),
+        seen,
+    };
+    if let Some(ends) = ends {
+        opened.place(ends)?;
+    }
+    Ok(opened)
 }
 
 /// What a target's program decides, hand-written manifests included.
@@ -300,7 +359,7 @@ fn facts(
 fn holding(
     about: &About,
     held: &[Document],
-    sources: Sources,
+    sources: Arc<Sources>,
     holder: Holder,
 ) -> Result<Side, Stop> {
     let context = Context {
@@ -324,7 +383,7 @@ fn holding(
         spec: holder.spec,
         program: Arc::new(reading.program),
         unread: reading.unread,
-        sources: Arc::new(sources),
+        sources,
         prefix: String::new(),
         assumed: holder.assumed,
     })

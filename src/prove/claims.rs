@@ -7,7 +7,10 @@
 //! A claim is about one program: what was read back, or the source where nothing is emitted. Parts of a reading that were not understood count against the
 //! claim: a `cannot` takes them to allow, a `can` to deny.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+
+use smol_str::SmolStr;
 
 use super::mentioned::Mentioned;
 use super::universe::Universe;
@@ -15,7 +18,7 @@ use super::unread;
 use crate::backend::read::Unread;
 use crate::meaning::{Index, Oracle, Partition, Set, TooLarge};
 use crate::model::{Check, Verb};
-use crate::space::{Direction, EndpointSet, Flow, FlowBox, Pods, PortSet};
+use crate::space::{Direction, EndpointSet, Flow, FlowBox, Pods, PortSet, Transport};
 
 /// What became of a claim.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -57,13 +60,29 @@ pub fn examine<'p>(
     universe: &Universe,
     check: &Check,
 ) -> Claim {
+    examine_knowing(index, parts, universe, check, &BTreeMap::new())
+}
+
+/// The same where the destinations are known to call some of their ports by these names, and no port by another.
+pub fn examine_knowing<'p>(
+    index: &Arc<Index<'p>>,
+    parts: &[Unread],
+    universe: &Universe,
+    check: &Check,
+    numbers: &BTreeMap<(Transport, SmolStr), u16>,
+) -> Claim {
     let uncovered = uncovered(index, universe, check);
+    let world = || {
+        let mut world = Mentioned::of(index.program, parts);
+        world.numbers = numbers.clone();
+        world
+    };
     let mut asked = Asked {
         index,
         parts,
         universe,
         check,
-        world: (check.verb == Verb::Can).then(|| Mentioned::of(index.program, parts)),
+        world: (check.verb == Verb::Can).then(world),
         covered: false,
     };
     let standing = match asked.run() {
@@ -143,15 +162,29 @@ pub(super) fn region(
     let Some(world) = world else {
         return Ok(region);
     };
-    let called = oracle.set(&FlowBox {
+    let on = |ports: PortSet| FlowBox {
         subject: Pods::any(),
         peers: EndpointSet::anywhere(),
-        ports: PortSet {
-            named: world.ports.difference(&ports.named).cloned().collect(),
-            ..PortSet::empty()
-        },
-    })?;
+        ports,
+    };
+    let unasked = world.ports.difference(&ports.named);
+    let (known, unknown): (Vec<_>, Vec<_>) =
+        unasked.partition(|name| world.numbers.contains_key(*name));
+    let called = oracle.set(&on(PortSet {
+        named: unknown.into_iter().cloned().collect(),
+        ..PortSet::empty()
+    }))?;
     region = oracle.minus(region, called)?;
+    for name in known {
+        // A port has the name if and only if it has the number.
+        let number = world.numbers[name];
+        let called = oracle.set(&on(PortSet::of_named(name.0, name.1.clone())))?;
+        let numbered = oracle.set(&on(PortSet::of(name.0, number, number)))?;
+        let wrongly = oracle.minus(called, numbered)?;
+        let not = oracle.minus(numbered, called)?;
+        region = oracle.minus(region, wrongly)?;
+        region = oracle.minus(region, not)?;
+    }
     let resolved = oracle.set(&FlowBox {
         subject: Pods::any(),
         peers: EndpointSet {

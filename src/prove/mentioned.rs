@@ -2,7 +2,7 @@
 //!
 //! Takes: a program and what was not understood beside it. Gives: ends without the labels, ports and names that others mention.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use smol_str::SmolStr;
 
@@ -16,6 +16,8 @@ pub(super) struct Mentioned {
     labels: BTreeSet<SmolStr>,
     namespace_labels: BTreeSet<SmolStr>,
     pub(super) ports: BTreeSet<(Transport, SmolStr)>,
+    /// The numbers that the destination's names of ports are known to have.
+    pub(super) numbers: BTreeMap<(Transport, SmolStr), u16>,
     pub(super) names: BTreeSet<SmolStr>,
 }
 
@@ -25,6 +27,7 @@ impl Mentioned {
             labels: BTreeSet::new(),
             namespace_labels: BTreeSet::new(),
             ports: BTreeSet::new(),
+            numbers: BTreeMap::new(),
             names: BTreeSet::new(),
         };
         for policy in &program.policies {

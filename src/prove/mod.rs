@@ -13,7 +13,7 @@ mod report;
 mod target;
 mod universe;
 
-pub use claims::{Claim, Failed, Standing, examine};
+pub use claims::{Claim, Failed, Standing, examine, examine_knowing};
 pub use coverage::{Coverage, coverage};
 pub use target::{Asked, Proved, program_claims, target};
 pub use universe::Universe;

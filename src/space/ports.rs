@@ -119,6 +119,21 @@ impl PortSet {
         }
     }
 
+    /// The same for a destination whose names of ports have known numbers; a name without one is no port of it.
+    pub fn resolved(&self, number: impl Fn(&(Transport, SmolStr)) -> Option<u16>) -> Self {
+        let mut ports = PortSet {
+            named: BTreeSet::new(),
+            ..self.clone()
+        };
+        for name in &self.named {
+            if let Some(number) = number(name) {
+                let known = ports.transport_mut(name.0);
+                *known = known.union(&Ranges::of(number, number));
+            }
+        }
+        ports
+    }
+
     /// The numbered ports of one protocol.
     pub fn transport(&self, transport: Transport) -> &Ranges<u16> {
         match transport {

@@ -1,6 +1,7 @@
 //! The tool end to end: the real binary in folders of its own.
 
 mod build;
+mod can;
 mod config;
 mod fmt;
 mod formats;

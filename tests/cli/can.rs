@@ -1,0 +1,77 @@
+//! `vauban can` with workloads of an inventory.
+
+use super::sandbox::Sandbox;
+
+const POLICIES: &str = "\
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: db, namespace: data}
+spec:
+  podSelector: {matchLabels: {app: db}}
+  ingress:
+  - from:
+    - podSelector: {}
+      namespaceSelector: {matchLabels: {tier: front}}
+    ports: [{port: sql}]
+";
+
+const INVENTORY: &str = "\
+apiVersion: v1
+kind: Namespace
+metadata: {name: shop, labels: {tier: front}}
+---
+apiVersion: v1
+kind: Namespace
+metadata: {name: data}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, namespace: shop}
+spec: {template: {metadata: {labels: {app: web}}, spec: {containers: []}}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: job, namespace: data}
+spec: {template: {metadata: {labels: {app: job}}, spec: {containers: []}}}
+---
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: db, namespace: data}
+spec: {template: {metadata: {labels: {app: db}}, spec: {containers: [{ports: [{name: sql, containerPort: 5432}]}]}}}
+";
+
+fn asked(from: &str, to: &str, ports: &str) -> super::sandbox::Ran {
+    let sandbox = Sandbox::empty();
+    sandbox.write("policies/db.yaml", POLICIES);
+    sandbox.write("inventory.yaml", INVENTORY);
+    sandbox.run(&[
+        "can",
+        "--manifests",
+        "policies",
+        "--inventory",
+        "inventory.yaml",
+        from,
+        to,
+        ports,
+    ])
+}
+
+#[test]
+fn workloads_are_ends_and_their_ports_have_names() {
+    let (web, db) = ("shop/deployment/web", "data/statefulset/db");
+    asked(web, db, "tcp 5432").exits(0);
+    asked(web, db, "tcp \"sql\"").exits(0);
+    asked("pods{app=x} in shop", db, "tcp 5432").exits(0);
+    asked(web, db, "tcp 5433").exits(1);
+    asked("data/deployment/job", db, "tcp 5432").exits(1);
+    asked(db, web, "tcp 80").exits(0);
+    // Nothing is known of the ports of pods that are only described.
+    asked(web, "pods{app=db} in data", "tcp 5432").exits(1);
+}
+
+#[test]
+fn a_workload_that_is_not_there_is_no_answer() {
+    asked("shop/deployment/wob", "data/statefulset/db", "tcp 1")
+        .exits(2)
+        .complains("did you mean `shop/deployment/web`?");
+}
