@@ -9,7 +9,8 @@ use vauban::compile::{Input, TargetInput, compile};
 use vauban::meaning::{Verdict, decide};
 use vauban::model::{Program, Target};
 
-use super::{Said, number, reading};
+use super::number;
+use super::read::{Said, reading};
 use crate::cases::{Aim, Case};
 use crate::generator::project::Project;
 use crate::generator::random::Dial;

@@ -11,7 +11,7 @@ use vauban::model::{Cluster, Namespace};
 use vauban::source::{FileId, Span};
 use vauban::space::{AddressSet, Direction, End, Flow, Pod, Traffic, Transport};
 
-use super::{Said, reading, reading_as};
+use super::read::{Said, reading, reading_as};
 
 const SPAN: Span = Span {
     file: FileId(0),
@@ -201,6 +201,24 @@ fn a_direction_that_is_not_said_is_left_alone() {
              data/app=web > 203.0.113.1 tcp 80 = yes",
         );
     }
+}
+
+#[test]
+fn of_two_labels_of_one_key_nobody_knows_which_counts() {
+    rule(
+        CNP,
+        "endpointSelector: {matchLabels: {app: web, \"any:app\": api}}\ningress: [{}]",
+        "shop/app=web < shop/app=api tcp 80 = ?
+         shop/app=api < shop/app=api tcp 80 = ?
+         shop/app=db < shop/app=api tcp 80 = yes
+         shop/app=web > shop/app=api tcp 80 = yes",
+    );
+    rule(
+        CNP,
+        "endpointSelector: {matchLabels: {app: web, \"any:app\": web}}\ningress: [{}]",
+        "shop/app=web < shop/app=api tcp 80 = no
+         shop/app=api < shop/app=api tcp 80 = yes",
+    );
 }
 
 #[test]

@@ -245,8 +245,8 @@ fn mutate(backend: Target) {
     };
     // A quarter of them for the examples, a quarter for the corpus, and what is left for random programs.
     for (origins, share) in [
-        (origins::examples(backend), wanted / 4),
-        (origins::corpus(backend), wanted / 2),
+        (origins::examples(backend, None), wanted / 4),
+        (origins::corpus(backend, None), wanted / 2),
     ] {
         let mut random = Random::new(seed);
         let benches: Vec<Bench> = origins.into_iter().map(Bench::of).collect();
@@ -259,7 +259,7 @@ fn mutate(backend: Target) {
     }
     while tally.made < wanted {
         seed += 1;
-        let Some(origin) = origins::random(backend, seed) else {
+        let Some(origin) = origins::random(backend, seed, None) else {
             continue;
         };
         let bench = Bench::of(origin);

@@ -25,6 +25,8 @@ pub struct Origin {
     pub program: Arc<Program>,
     /// Its objects, as trees.
     pub objects: Vec<Value>,
+    /// The same as text.
+    pub texts: Vec<String>,
 }
 
 fn root() -> PathBuf {
@@ -44,6 +46,7 @@ fn taken(name: &str, compiled: &vauban::compile::Compilation) -> Vec<Origin> {
     for target in &compiled.targets {
         // What people wrote by hand is carried along, and is not what is proved.
         let emitted = target.objects.iter().filter(|object| object.kind != "raw");
+        let texts = emitted.clone().map(|object| object.text.clone()).collect();
         let objects = emitted.map(|object| {
             yaml::document(&object.text).unwrap_or_else(|why| panic!("{}: {why}", object.file))
         });
@@ -54,14 +57,15 @@ fn taken(name: &str, compiled: &vauban::compile::Compilation) -> Vec<Origin> {
                 spec: target.spec.clone(),
                 program,
                 objects,
+                texts,
             });
         }
     }
     all
 }
 
-/// The examples, for one target.
-pub fn examples(backend: Target) -> Vec<Origin> {
+/// The examples, for one target, in their version or another.
+pub fn examples(backend: Target, version: Option<(u16, u16)>) -> Vec<Origin> {
     let mut all = Vec::new();
     for name in ["bookstore", "platform", "recipes"] {
         let folder = root().join("examples").join(name);
@@ -76,6 +80,7 @@ pub fn examples(backend: Target) -> Vec<Origin> {
                 continue;
             }
             let (major, minor) = text("version").unwrap().split_once('.').unwrap();
+            let own = (major.parse().unwrap(), minor.parse().unwrap());
             let without = target.get("without").and_then(|value| value.as_array());
             let without = without.into_iter().flatten().filter_map(|one| one.as_str());
             all.extend(origins(
@@ -88,7 +93,7 @@ pub fn examples(backend: Target) -> Vec<Origin> {
                         spec: Spec {
                             name: text("name").unwrap().into(),
                             backend,
-                            version: (major.parse().unwrap(), minor.parse().unwrap()),
+                            version: version.unwrap_or(own),
                             log: LogPolicy::Ignore,
                         },
                         cluster: text("cluster").map(SmolStr::new),
@@ -118,8 +123,8 @@ fn gather(folder: &Path, prefix: &str, files: &mut BTreeMap<String, String>) {
     }
 }
 
-/// The cases of the corpus that a target takes.
-pub fn corpus(backend: Target) -> Vec<Origin> {
+/// The cases of the corpus that a target takes, in their versions or another.
+pub fn corpus(backend: Target, version: Option<(u16, u16)>) -> Vec<Origin> {
     let folder = root().join("tests/corpus/backend").join(backend.word());
     let mut paths: Vec<PathBuf> = std::fs::read_dir(folder)
         .unwrap()
@@ -129,7 +134,12 @@ pub fn corpus(backend: Target) -> Vec<Origin> {
     paths.sort();
     let mut all = Vec::new();
     for path in paths {
-        let case = Case::read(&std::fs::read_to_string(&path).unwrap());
+        let mut case = Case::read(&std::fs::read_to_string(&path).unwrap());
+        if let Some((major, minor)) = version {
+            case.options.retain(|(key, _)| key != "target");
+            let target = format!("{} {major}.{minor}", backend.word());
+            case.options.push(("target".to_owned(), target));
+        }
         let compiled = case.compile(Aim {
             target: None,
             without_lints: true,
@@ -144,8 +154,8 @@ pub fn corpus(backend: Target) -> Vec<Origin> {
     all
 }
 
-/// The program of a seed, if the target can say it.
-pub fn random(backend: Target, seed: u64) -> Option<Origin> {
+/// The program of a seed, if the target can say it, in a random version or another.
+pub fn random(backend: Target, seed: u64, version: Option<(u16, u16)>) -> Option<Origin> {
     let mut random = Random::new(seed);
     let (versions, cnis): (&[(u16, u16)], &[Option<&str>]) = match backend {
         Target::Kubernetes => (
@@ -157,7 +167,7 @@ pub fn random(backend: Target, seed: u64) -> Option<Origin> {
     };
     let dial = Dial {
         target: backend,
-        version: *random.pick(versions),
+        version: version.unwrap_or(*random.pick(versions)),
         cni: random.pick(cnis).map(|cni| match cni {
             "calico" => "calico",
             "cilium" => "cilium",

@@ -38,6 +38,8 @@ pub(super) enum Asked {
     Values(ValueSet),
     /// The name of the local cluster, which no fact says.
     Local,
+    /// Something of which nothing is known.
+    Unsettled,
 }
 
 /// One requirement of a selector.
@@ -84,6 +86,7 @@ enum Label {
 impl Asked {
     fn holds(&self, label: Label) -> Truth {
         match (self, label) {
+            (Asked::Unsettled, _) => Truth::Unknown,
             (Asked::Values(values), Label::Absent) => Truth::of(values.contains(None)),
             (Asked::Values(values), Label::Empty) => Truth::of(values.contains(Some(""))),
             (Asked::Values(values), _) if values.is_any() => Truth::Yes,
@@ -245,8 +248,13 @@ pub(super) fn pods(requirements: &[Requirement], facts: Facts<'_>) -> (Pods, boo
             truth = truth.and(requirement.asked.holds(Label::LocalCluster));
             continue;
         }
-        let Asked::Values(values) = &requirement.asked else {
-            continue;
+        let values = match &requirement.asked {
+            Asked::Values(values) => values,
+            Asked::Local => continue,
+            Asked::Unsettled => {
+                truth = truth.and(Truth::Unknown);
+                continue;
+            }
         };
         if !carried || is_filtered(key, facts.version) {
             truth = truth.and(Truth::of(values.contains(None)));

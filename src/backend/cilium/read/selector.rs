@@ -43,9 +43,7 @@ impl Selector {
             if let Some(why) = why {
                 diagnostics.push(invalid(span, format!("{at}: {why}")));
             }
-            selector
-                .labels
-                .push(requirement(&key, ValueSet::one(value)));
+            selector.demand(requirement(&key, ValueSet::one(value)));
         }
         let at = fields.at("matchExpressions");
         let expressions = fields.list("matchExpressions", diagnostics);
@@ -57,6 +55,25 @@ impl Selector {
         }
         fields.finish(diagnostics);
         selector
+    }
+
+    /// Adds a label of `matchLabels`. Two keys may come to the same one, as `app` and `any:app` do: the agent then keeps one of the two, by no rule.
+    fn demand(&mut self, one: Requirement) {
+        let same = |known: &&mut Requirement| known.origin == one.origin && known.key == one.key;
+        let known = self.labels.iter_mut().find(same);
+        let (Some(known), Asked::Values(values)) = (known, &one.asked) else {
+            self.labels.push(one);
+            return;
+        };
+        if let Asked::Values(either) = &mut known.asked
+            && *either != *values
+        {
+            *either = either.union(values);
+            self.labels.push(Requirement {
+                asked: Asked::Unsettled,
+                ..one
+            });
+        }
     }
 
     fn all(&self) -> impl Iterator<Item = &Requirement> {
@@ -135,7 +152,7 @@ impl Selector {
         self.all()
             .filter_map(|one| match &one.asked {
                 Asked::Values(values) => Some((one.key.clone(), values.clone())),
-                Asked::Local => None,
+                Asked::Local | Asked::Unsettled => None,
             })
             .collect()
     }
