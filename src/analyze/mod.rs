@@ -3,6 +3,7 @@
 //! Takes: a [`Side`]: the program of a project for one of its targets, or what the readers made of anybody's manifests, with what it is certain of. Gives:
 //! answers as plain data, one file for each question. Knows no disk, no words of the command line, and not how an answer looks.
 
+pub mod decide;
 pub mod inventory;
 mod side;
 

@@ -108,6 +108,11 @@ pub(crate) enum Command {
         after_help = "Ends and ports are written as in the language.\n\nExamples:\n  vauban can 'pods{app=web} in shop' 'pods{app=db} in data' 'tcp 5432'\n  vauban can --manifests cluster/ --inventory cluster/ 'pods in shop' 203.0.113.0/24 'tcp 443'\nExit codes: 0 all of it gets through, 1 not all, 2 the question or its input could not be used."
     )]
     Can(Can),
+    /// Say what happens to concrete flows, in a stream
+    #[command(
+        after_help = "Flows and verdicts are JSON Lines: see the book's page on flows and verdicts.\n\nExamples:\n  vauban decide flows.jsonl\n  vauban decide --manifests cluster/ --cni cilium@1.18 - < flows.jsonl\nExit codes: 0 every line was read, whatever the verdicts; 2 some were not, or the input could not be used."
+    )]
+    Decide(Decide),
     /// Lay out sources
     #[command(
         after_help = "Examples:\n  vauban fmt\n  vauban fmt policies/books --check\n  vauban fmt - < draft.vau"
@@ -198,7 +203,7 @@ impl From<Backend> for Target {
 }
 
 /// What a question is asked of.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub(crate) struct About {
     /// The project's folder; if left out, and there are no manifests, the nearest one from here upward with a vauban.toml
     #[arg(long, value_name = "DIR")]
@@ -214,7 +219,7 @@ pub(crate) struct About {
 }
 
 /// How manifests are read, and what is known of their cluster.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub(crate) struct Reading {
     /// Real workloads and namespaces, a file or a folder, as `kubectl get -o yaml`, Helm or kustomize print them; may be repeated
     #[arg(long, value_name = "PATH")]
@@ -311,6 +316,16 @@ pub(crate) struct Can {
     pub(crate) to: String,
     /// On which ports; left out if TO is a service, which has its own, or for all of them
     pub(crate) ports: Option<String>,
+    #[command(flatten)]
+    pub(crate) about: About,
+}
+
+/// `decide`
+#[derive(Args, Debug)]
+pub(crate) struct Decide {
+    /// The flows, one JSON document a line; `-` is standard input
+    #[arg(value_name = "FLOWS")]
+    pub(crate) flows: PathBuf,
     #[command(flatten)]
     pub(crate) about: About,
 }

@@ -81,12 +81,19 @@ impl Console {
     /// # Errors
     /// If it cannot be written.
     pub(crate) fn print(&self, text: &str) -> Result<(), Stop> {
+        self.stream(text.as_bytes()).map(drop)
+    }
+
+    /// Writes a part of a stream to standard output. Gives whether somebody still reads it.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub(crate) fn stream(&self, part: &[u8]) -> Result<bool, Stop> {
         let mut out = io::stdout().lock();
-        match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                Err(Failure::of("standard output", &error).into())
-            }
-            _ => Ok(()),
+        match out.write_all(part).and_then(|()| out.flush()) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+            Err(error) => Err(Failure::of("standard output", &error).into()),
         }
     }
 

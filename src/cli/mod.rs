@@ -8,6 +8,7 @@ mod can;
 mod check;
 mod config;
 mod console;
+mod decide;
 mod disk;
 mod dump;
 mod explain;
@@ -118,6 +119,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Build(command) => build::build(command, &arguments.shared, &console),
         Command::Test(command) => test::test(command, &arguments.shared, &console),
         Command::Can(command) => can::can(command, &arguments.shared, &console),
+        Command::Decide(command) => decide::decide(command, &arguments.shared, &console),
         Command::Fmt(command) => fmt::fmt(command, &console),
         Command::Owners(command) => owners::owners(command, &arguments.shared, &console),
         Command::Explain(command) => explain::explain(command, &console),

@@ -49,10 +49,10 @@ pub fn decide(program: &Program, flow: &Flow) -> Decision {
 }
 
 /// Decides a flow; `policies` gives those of a tier, in order, that can select its subject.
-pub(super) fn decide_among(
+pub(super) fn decide_among<P: IntoIterator<Item = PolicyId>>(
     program: &Program,
     flow: &Flow,
-    policies: impl Fn(TierId) -> Vec<PolicyId>,
+    policies: impl Fn(TierId) -> P,
 ) -> Decision {
     let mut passed = Vec::new();
     let mut logged = Vec::new();

@@ -9,10 +9,10 @@ use rustc_hash::FxHashMap;
 use smol_str::SmolStr;
 use time::Date;
 
-use super::decide::{Decision, decide_among, ordered};
+use super::decide::{Decision, decide_among, ordered, selects};
 use crate::model::{Namespace, PolicyId, Program, Rule, TierId};
 use crate::space::diagram::ABSENT;
-use crate::space::{Direction, Flow, Namespaces, ValueSet};
+use crate::space::{Direction, Flow, Namespaces, Pod, ValueSet};
 
 /// The namespaces that a subject can be in, cut so that all pods of one part are alike to every selector of namespaces.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -56,6 +56,17 @@ pub struct Index<'p> {
     compared: FxHashMap<SmolStr, Vec<u32>>,
     /// The namespaces that are mentioned and not declared, sorted.
     undeclared: Vec<SmolStr>,
+}
+
+/// The enforced policies that select one pod in one direction, by tier, in an order that keeps `after`.
+#[derive(Clone, Debug)]
+pub struct Selecting(Vec<Vec<PolicyId>>);
+
+impl Selecting {
+    /// All of them, in order.
+    pub fn policies(&self) -> impl Iterator<Item = PolicyId> {
+        self.0.iter().flatten().copied()
+    }
 }
 
 /// The enforced policies of a tier, in an order that keeps `after`.
@@ -244,6 +255,24 @@ impl<'p> Index<'p> {
         let partition = self.partition(&flow.subject.namespace);
         decide_among(self.program, flow, |tier| {
             self.policies(tier, partition, flow.direction)
+        })
+    }
+
+    /// The policies that select a pod and have a block of a direction: to decide many of its flows.
+    pub fn selecting(&self, pod: &Pod, direction: Direction) -> Selecting {
+        let partition = self.partition(&pod.namespace);
+        let of = |tier| {
+            let mut policies = self.policies(TierId(tier as u32), partition, direction);
+            policies.retain(|id| selects(&self.program.policy(*id).subject, pod));
+            policies
+        };
+        Selecting((0..self.tiers.len()).map(of).collect())
+    }
+
+    /// Decides a flow as [`decide`](super::decide()) does; `selecting` are the policies that select its subject in its direction.
+    pub fn decide_by(&self, selecting: &Selecting, flow: &Flow) -> Decision {
+        decide_among(self.program, flow, |tier| {
+            selecting.0[tier.0 as usize].iter().copied()
         })
     }
 

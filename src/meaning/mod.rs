@@ -24,5 +24,5 @@ pub use decide::{
 };
 pub use half_open::{HalfOpen, HalfOpens, half_open};
 pub use idle::{DeniedAbove, Idle, MOST_RULES, Part, Survey, Taker, Unlabelled, Why, survey};
-pub use index::{Index, Partition, partitions};
+pub use index::{Index, Partition, Selecting, partitions};
 pub use oracle::{Boxes, Oracle, Set, TooLarge};

@@ -75,6 +75,14 @@ pub struct Policy {
 }
 
 impl Policy {
+    /// Its name as a stranger writes it: `books.web`, `web` for the root's.
+    pub fn qualified(&self) -> SmolStr {
+        if self.folder.is_empty() {
+            return self.name.clone();
+        }
+        format!("{}.{}", self.folder.replace('/', "."), self.name).into()
+    }
+
     /// The block of a direction.
     pub fn block(&self, direction: Direction) -> Option<&Block> {
         match direction {

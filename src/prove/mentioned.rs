@@ -12,17 +12,23 @@ use crate::model::Program;
 use crate::space::{EndpointSet, Namespaces, Pods, PortSet, Same, Selector, Transport, ValueSet};
 
 /// What a program, and what was not understood beside it, mention: what an end as written does not have.
-pub(super) struct Mentioned {
-    labels: BTreeSet<SmolStr>,
-    namespace_labels: BTreeSet<SmolStr>,
-    pub(super) ports: BTreeSet<(Transport, SmolStr)>,
+#[derive(Clone, Debug)]
+pub struct Mentioned {
+    /// Keys of labels of pods.
+    pub labels: BTreeSet<SmolStr>,
+    /// Keys of labels of namespaces.
+    pub namespace_labels: BTreeSet<SmolStr>,
+    /// Names of ports.
+    pub ports: BTreeSet<(Transport, SmolStr)>,
     /// The numbers that the destination's names of ports are known to have.
-    pub(super) numbers: BTreeMap<(Transport, SmolStr), u16>,
-    pub(super) names: BTreeSet<SmolStr>,
+    pub numbers: BTreeMap<(Transport, SmolStr), u16>,
+    /// DNS names and patterns.
+    pub names: BTreeSet<SmolStr>,
 }
 
 impl Mentioned {
-    pub(super) fn of(program: &Program, parts: &[Unread]) -> Self {
+    /// What a program and parts that were not understood mention.
+    pub fn of(program: &Program, parts: &[Unread]) -> Self {
         let mut found = Mentioned {
             labels: BTreeSet::new(),
             namespace_labels: BTreeSet::new(),

@@ -15,6 +15,7 @@ mod universe;
 
 pub use claims::{Claim, Failed, Standing, examine, examine_knowing};
 pub use coverage::{Coverage, coverage};
+pub use mentioned::Mentioned;
 pub use target::{Asked, Proved, program_claims, target};
 pub use universe::Universe;
 

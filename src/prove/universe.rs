@@ -5,10 +5,12 @@
 
 use std::fmt;
 
+use smol_str::SmolStr;
+
 use crate::backend::Spec;
 use crate::meaning::{Index, Oracle, Partition, Set, TooLarge, in_box};
 use crate::model::{Overlay, Program, Target};
-use crate::space::{AddressSet, Direction, EndpointSet, Flow, FlowBox, Pods, PortSet, Ranges};
+use crate::space::{AddressSet, Direction, End, EndpointSet, Flow, FlowBox, Pods, PortSet, Ranges};
 
 /// What a target sees and enforces.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -164,6 +166,49 @@ impl Universe {
             Direction::Egress => &self.egress,
         };
         flows.iter().any(|flows| in_box(flows, flow))
+    }
+
+    /// Why a flow is not among them, as a sentence; `None` if it is one.
+    pub fn lacks(&self, index: &Index<'_>, flow: &Flow) -> Option<String> {
+        let namespace = &flow.subject.namespace;
+        let ends = [Some(namespace), flow.peer.pod().map(|pod| &pod.namespace)];
+        let undeclared = |name: &&SmolStr| index.program.namespace(name).is_none();
+        if index.program.cluster.namespaces_closed
+            && let Some(name) = ends.into_iter().flatten().find(undeclared)
+        {
+            return Some(format!(
+                "every namespace is declared, and `{name}` is not one of them"
+            ));
+        }
+        if self.declared_only && undeclared(&namespace) {
+            return Some(format!(
+                "what {} enforces is about declared namespaces, and `{namespace}` is not one of them",
+                self.target
+            ));
+        }
+        if self.holds(flow) {
+            return None;
+        }
+        let all = FlowBox {
+            subject: Pods::any(),
+            peers: EndpointSet::anywhere(),
+            ports: self.ports.clone(),
+        };
+        Some(match &flow.peer {
+            _ if !in_box(&all, flow) => {
+                format!("{} does not enforce {}", self.target, flow.traffic)
+            }
+            End::Node(address) if !self.nodes.contains(*address) => {
+                format!("no node has the address {address}")
+            }
+            End::Outside { address, .. } if self.bounds.contains(*address) => {
+                format!("{address} lies in the cluster's own ranges, so it is not outside")
+            }
+            End::Node(address) | End::Outside { address, .. } => {
+                format!("no {} travels to or from {address}", flow.traffic)
+            }
+            End::Pod(_) | End::Proxy => format!("{} has no {}", self.target, flow.peer),
+        })
     }
 
     /// Protocols that do not count although there are such flows, in words; empty if all do.

@@ -41,6 +41,16 @@ pub enum End {
     Proxy,
 }
 
+impl End {
+    /// The pod, if it is one.
+    pub fn pod(&self) -> Option<&Pod> {
+        match self {
+            End::Pod(pod) => Some(pod),
+            End::Node(_) | End::Outside { .. } | End::Proxy => None,
+        }
+    }
+}
+
 /// The protocol of a flow, with its destination port or message.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Traffic {

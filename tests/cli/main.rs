@@ -3,6 +3,7 @@
 mod build;
 mod can;
 mod config;
+mod decide;
 mod fmt;
 mod formats;
 mod init;

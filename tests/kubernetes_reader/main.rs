@@ -10,9 +10,12 @@
     reason = "a test fails by panicking; each test binary uses its part"
 )]
 
+mod addresses;
 #[path = "../cases/mod.rs"]
 mod cases;
 mod draw;
+#[path = "../flows/mod.rs"]
+mod flows;
 #[path = "../generator/mod.rs"]
 mod generator;
 #[path = "../interpreters/mod.rs"]
