@@ -74,16 +74,16 @@ fn pour(
     let mut out = Vec::new();
     loop {
         if buffer.len() < held + PART {
-            buffer.resize(2 * held + PART, 0);
+            buffer.resize(held + PART, 0);
         }
-        let more = match input.read(&mut buffer[held..]) {
+        let more = match input.read(&mut buffer[held..held + PART]) {
             Ok(more) => more,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(Failure::of(name, &error).into()),
         };
         let mut filled = held + more;
+        // The last line may end with the input.
         if more == 0 && held > 0 {
-            // The last line may end with the input.
             buffer[filled] = b'\n';
             filled += 1;
         }

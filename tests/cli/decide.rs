@@ -61,7 +61,7 @@ fn asked(sandbox: &Sandbox, options: &[&str], flow: &str) -> Ran {
 #[test]
 fn a_project_is_asked_and_rules_are_named_by_place() {
     let sandbox = Sandbox::project();
-    sandbox.write("policies/vm.vau", "policy vm in security {\n  for pods in *\n  egress {\n    log all to 198.51.100.9\n    deny all to 198.51.100.9\n  }\n}\n");
+    sandbox.write("policies/vm.vau", "policy vm in platform {\n  for pods in *\n  egress {\n    log all to 198.51.100.9\n    deny all to 198.51.100.9\n  }\n}\n");
     let flow = flow(
         &pod(""),
         "{\"address\":\"198.51.100.9\"}",
@@ -71,7 +71,7 @@ fn a_project_is_asked_and_rules_are_named_by_place() {
     let ran = sandbox.run(&["decide", "flows.jsonl"]).exits(0);
     assert_eq!(
         ran.out,
-        "{\"id\":\"x\",\"verdict\":\"deny\",\"egress\":{\"verdict\":\"deny\",\"by\":{\"tier\":\"security\",\"policy\":\"vm\",\"rule\":\"policies/vm.vau:5\"},\"logged\":[{\"tier\":\"security\",\"policy\":\"vm\",\"rule\":\"policies/vm.vau:4\"}]},\"ingress\":{\"verdict\":\"none\"}}\n"
+        "{\"id\":\"x\",\"verdict\":\"deny\",\"egress\":{\"verdict\":\"deny\",\"by\":{\"tier\":\"platform\",\"policy\":\"vm\",\"rule\":\"policies/vm.vau:5\"},\"logged\":[{\"tier\":\"platform\",\"policy\":\"vm\",\"rule\":\"policies/vm.vau:4\"}]},\"ingress\":{\"verdict\":\"none\"}}\n"
     );
     ran.complains("asked on: calico");
 }
@@ -190,7 +190,7 @@ fn a_line_that_cannot_be_read_stops_nothing() {
     assert_eq!(all[1]["id"], "2");
     let why = all[1]["error"].as_str().expect("an error");
     assert!(
-        why.starts_with("line 3, column 77: unknown field `lables`, expected one of"),
+        why.starts_with("line 3, column 79: unknown field `lables`, expected one of"),
         "{why}"
     );
     assert_eq!(all[2]["id"], Value::Null);
