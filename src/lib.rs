@@ -15,7 +15,8 @@
 //! 11. [`compile`]: all of it on one screen
 //! 12. [`analyze`]: one file per question about a project or about manifests
 //! 13. [`gitops`]: who must agree to a change of the repository
-//! 14. [`cli`]: the only part that prints and reads the disk
+//! 14. [`report`]: what people look at
+//! 15. [`cli`]: the only part that prints and reads the disk
 
 pub mod analyze;
 pub mod backend;
@@ -28,6 +29,7 @@ pub mod gitops;
 pub mod meaning;
 pub mod model;
 pub mod prove;
+pub mod report;
 pub mod resolve;
 pub mod source;
 pub mod space;

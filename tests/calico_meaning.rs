@@ -295,6 +295,7 @@ fn program(random: &mut Random) -> Program {
         tiers.push(Tier {
             name: format!("tier-{at}").into(),
             otherwise,
+            doc: Vec::new(),
             span: SPAN,
         });
         let first = policies.len() as u32;
@@ -676,6 +677,7 @@ fn one_policy(rules: Vec<Rule>, subject: Vec<Pods>) -> Program {
     program.tiers = vec![Tier {
         name: "app".into(),
         otherwise: Otherwise::Deny,
+        doc: Vec::new(),
         span: SPAN,
     }];
     program.default = None;

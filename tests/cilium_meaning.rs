@@ -307,6 +307,7 @@ fn program(random: &mut Random, dial: Dial) -> Program {
         tiers.push(Tier {
             name: format!("tier-{at}").into(),
             otherwise: *random.pick(&[Otherwise::Pass, Otherwise::Deny]),
+            doc: Vec::new(),
             span: SPAN,
         });
         let first = policies.len() as u32;

@@ -19,6 +19,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("compile", 8),
     ("analyze", 9),
     ("gitops", 9),
+    ("report", 10),
     ("cli", 11),
 ];
 

@@ -268,6 +268,7 @@ fn program(random: &mut Random) -> Program {
             } else {
                 Otherwise::Pass
             },
+            doc: Vec::new(),
             span: made.span(),
         })
         .collect();

@@ -113,6 +113,11 @@ pub(crate) enum Command {
         after_help = "Flows and verdicts are JSON Lines: see the book's page on flows and verdicts.\n\nExamples:\n  vauban decide flows.jsonl\n  vauban decide --manifests cluster/ --cni cilium@1.18 - < flows.jsonl\nExit codes: 0 every line was read, whatever the verdicts; 2 some were not, or the input could not be used."
     )]
     Decide(Decide),
+    /// Make one page of HTML: the board of tiers, every rule, teams, last days, what is staged, proved and found
+    #[command(
+        after_help = "The page needs no network and no server: open the file.\n\nExamples:\n  vauban show -o policies.html\n  vauban show examples/bookstore --target cilium --team books -o books.html\n  vauban show --manifests cluster/ -o cluster.html\nExit codes: 0 the page is made, 1 the project has errors, 2 the input could not be used."
+    )]
+    Show(Show),
     /// Lay out sources
     #[command(
         after_help = "Examples:\n  vauban fmt\n  vauban fmt policies/books --check\n  vauban fmt - < draft.vau"
@@ -328,6 +333,30 @@ pub(crate) struct Decide {
     pub(crate) flows: PathBuf,
     #[command(flatten)]
     pub(crate) about: About,
+}
+
+/// `show`
+#[derive(Args, Debug)]
+pub(crate) struct Show {
+    /// The project's folder; if left out, and there are no manifests, the nearest one from here upward with a vauban.toml
+    pub(crate) project: Option<PathBuf>,
+    /// Which target of the project, with its cluster's facts; the first one if left out
+    #[arg(long, value_name = "NAME")]
+    pub(crate) target: Option<String>,
+    /// Show the policies of this team alone
+    #[arg(long, value_name = "NAME")]
+    pub(crate) team: Option<String>,
+    /// The page; one of an earlier run is replaced, any other file is not; `-`, or nothing at all, is standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Prove nothing and ask no test and no guard; the page says so
+    #[arg(long)]
+    pub(crate) no_proof: bool,
+    /// Show these manifests, a file or a folder, instead of the project's policies; may be repeated: together they are what the cluster holds
+    #[arg(long, value_name = "PATH")]
+    pub(crate) manifests: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
 }
 
 /// `fmt`

@@ -21,6 +21,7 @@ mod owners;
 mod project;
 mod repository;
 mod revision;
+mod show;
 mod sides;
 mod test;
 
@@ -120,6 +121,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Test(command) => test::test(command, &arguments.shared, &console),
         Command::Can(command) => can::can(command, &arguments.shared, &console),
         Command::Decide(command) => decide::decide(command, &arguments.shared, &console),
+        Command::Show(command) => show::show(command, &arguments.shared, &console),
         Command::Fmt(command) => fmt::fmt(command, &console),
         Command::Owners(command) => owners::owners(command, &arguments.shared, &console),
         Command::Explain(command) => explain::explain(command, &console),

@@ -243,6 +243,7 @@ impl Dice {
             .map(|n| Tier {
                 name: SmolStr::from(format!("tier-{n}")),
                 otherwise: self.one(&[Otherwise::Pass, Otherwise::Deny]),
+                doc: Vec::new(),
                 span: nowhere(),
             })
             .collect();

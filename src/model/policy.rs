@@ -21,6 +21,8 @@ pub struct Tier {
     pub name: SmolStr,
     /// What happens to a flow of a selected pod that no rule decides.
     pub otherwise: Otherwise,
+    /// Its documentation, one line each.
+    pub doc: Vec<SmolStr>,
     /// Where it is declared.
     pub span: Span,
 }

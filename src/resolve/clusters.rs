@@ -335,6 +335,7 @@ impl<'a> Cx<'a> {
             self.tiers.push(Tier {
                 name: name.value.clone(),
                 otherwise,
+                doc: at.item.doc.clone(),
                 span: name.span,
             });
         }

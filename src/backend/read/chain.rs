@@ -93,6 +93,7 @@ impl Chain {
             program.tiers.push(Tier {
                 name: tier.name,
                 otherwise: tier.otherwise,
+                doc: Vec::new(),
                 span: tier.span,
             });
             let mut last: Option<PolicyId> = None;

@@ -95,7 +95,7 @@ struct Place {
 impl Report<'_> {
     /// A file's path relative to the project; `std/…` for the standard library. `vauban.toml`, which is no source, lies in no source folder,
     /// nor does what lies on no disk: `<question>.vau`.
-    fn path(&self, file: FileId) -> String {
+    pub fn path(&self, file: FileId) -> String {
         let path = &self.sources.get(file).path;
         if path.starts_with("std/") || path.starts_with('<') || &**path == "vauban.toml" {
             return path.to_string();
