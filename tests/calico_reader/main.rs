@@ -19,6 +19,8 @@ mod generator;
 mod interpreters;
 mod manifests;
 mod mutate;
+#[path = "../refused/mod.rs"]
+mod refused;
 mod table;
 
 use std::collections::BTreeMap;

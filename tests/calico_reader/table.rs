@@ -8,6 +8,7 @@ use vauban::model::{Cluster, Namespace};
 use vauban::source::{FileId, Span};
 use vauban::space::{AddressSet, Direction, End, Flow, Pod, Traffic, Transport};
 
+use super::refused::calico;
 use super::{draw, is_unread, read_texts};
 
 /// What is known of a cluster.
@@ -147,14 +148,7 @@ fn tier(name: &str, spec: &str) -> String {
 
 /// A policy of the tier `default`: `GlobalNetworkPolicy a` or `NetworkPolicy blue/a`.
 fn policy(name: &str, spec: &str) -> String {
-    let (kind, name) = name.split_once(' ').unwrap();
-    let metadata = match name.split_once('/') {
-        Some((namespace, name)) => format!("{{name: {name}, namespace: {namespace}}}"),
-        None => format!("{{name: {name}}}"),
-    };
-    format!(
-        "apiVersion: projectcalico.org/v3\nkind: {kind}\nmetadata: {metadata}\nspec: {{{spec}}}\n"
-    )
+    calico::object(name, spec)
 }
 
 fn set(name: &str, labels: &str, nets: &str) -> String {
@@ -1422,192 +1416,15 @@ fn taken(version: (u16, u16), object: &str) {
 
 #[test]
 fn what_calico_refuses() {
-    let global = |spec: &str| policy("GlobalNetworkPolicy a", spec);
-    for (spec, said) in [
-        ("selector: app = 'x'", "spec.selector: invalid selector"),
-        ("selector: \"a == 'b'\\n\"", "invalid selector"),
-        ("selector: global()", "global() can only be used"),
-        ("namespaceSelector: global()", "global() can only be used"),
-        ("selectors: all()", "unknown field \"spec.selectors\""),
-        ("order: x", "spec.order"),
-        ("types: [Ingress, Ingress]", "Duplicate value"),
-        ("types: [In]", "Unsupported value"),
-        ("types: []", "at least 1"),
-        ("stagedAction: Set", "unknown field"),
-        ("doNotTrack: true", "applyOnForward must be true"),
-        (
-            "doNotTrack: true, preDNAT: true, applyOnForward: true",
-            "cannot both be true",
-        ),
-        (
-            "preDNAT: true, applyOnForward: true, egress: [{action: Deny}]",
-            "cannot have any egress",
-        ),
-        ("performanceHints: [Fast]", "spec.performanceHints"),
-        ("ingress: [{}]", "spec.ingress[0].action: Required"),
-        ("ingress: [{action: allow}]", "Unsupported value"),
-        ("ingress: [{action: Allow, protocol: tcp}]", "protocol"),
-        ("ingress: [{action: Allow, protocol: 256}]", "protocol"),
-        ("ingress: [{action: Allow, ipVersion: 5}]", "ipVersion"),
-        (
-            "ingress: [{action: Allow, destination: {ports: [80]}}]",
-            "must set protocol",
-        ),
-        (
-            "ingress: [{action: Allow, protocol: ICMP, destination: {ports: [80]}}]",
-            "must set protocol",
-        ),
-        (
-            "ingress: [{action: Allow, protocol: TCP, destination: {ports: [0]}}]",
-            "ports[0]",
-        ),
-        (
-            "ingress: [{action: Allow, protocol: TCP, destination: {ports: ['80-90']}}]",
-            "ports[0]",
-        ),
-        (
-            "ingress: [{action: Allow, protocol: TCP, destination: {ports: ['90:80']}}]",
-            "minimum port number (90)",
-        ),
-        (
-            "ingress: [{action: Allow, icmp: {type: 8}}]",
-            "ICMP fields require",
-        ),
-        (
-            "ingress: [{action: Allow, protocol: ICMP, icmp: {code: 0}}]",
-            "without an ICMP type",
-        ),
-        (
-            "ingress: [{action: Allow, protocol: ICMP, icmp: {type: 255}}]",
-            "within 0-254",
-        ),
-        (
-            "ingress: [{action: Allow, protocol: ICMP, ipVersion: 6}]",
-            "requires ipVersion 4",
-        ),
-        (
-            "ingress: [{action: Allow, notProtocol: 58, ipVersion: 4}]",
-            "requires ipVersion 6",
-        ),
-        (
-            "ingress: [{action: Allow, source: {nets: [10.0.0.1]}}]",
-            "nets[0]: invalid CIDR",
-        ),
-        (
-            "ingress: [{action: Allow, source: {nets: [10.0.0.1/8]}}]",
-            "nets[0]: invalid CIDR",
-        ),
-        (
-            "ingress: [{action: Allow, source: {notNets: [0.0.0.0/0]}}]",
-            "excludes everything",
-        ),
-        (
-            "ingress: [{action: Allow, source: {nets: [10.0.0.0/8, 10.0.0.0/8]}}]",
-            "Duplicate value",
-        ),
-        (
-            "ingress: [{action: Allow, source: {nets: [10.0.0.0/8, '::/0']}}]",
-            "both IPv4 and IPv6",
-        ),
-        (
-            "ingress: [{action: Allow, source: {nets: [10.0.0.0/8]}, destination: {nets: ['::/0']}}]",
-            "both IPv4 and IPv6",
-        ),
-        (
-            "ingress: [{action: Allow, ipVersion: 6, source: {nets: [10.0.0.0/8]}}]",
-            "IP version",
-        ),
-        (
-            "ingress: [{action: Allow, source: {domains: [a.b]}}]",
-            "unknown field",
-        ),
-        (
-            "ingress: [{action: Allow, source: {selector: global()}}]",
-            "global() can only be used",
-        ),
-        (
-            "ingress: [{action: Allow, source: {namespaceSelector: 'global() && has(a)'}}]",
-            "global() can only be used",
-        ),
-        (
-            "ingress: [{action: Allow, source: {services: {name: a}}}]",
-            "must specify a namespace",
-        ),
-        (
-            "ingress: [{action: Allow, destination: {services: {name: a, namespace: b}}}]",
-            "source of ingress rules",
-        ),
-        (
-            "egress: [{action: Allow, destination: {services: {namespace: b}}}]",
-            "must specify a service name",
-        ),
-        (
-            "egress: [{action: Allow, destination: {services: {name: a, namespace: b}, selector: all()}}]",
-            "Services on the same rule",
-        ),
-        (
-            "egress: [{action: Allow, protocol: TCP, destination: {services: {name: a, namespace: b}, ports: [80]}}]",
-            "ports and notPorts",
-        ),
-        (
-            "egress: [{action: Allow, http: {methods: [GET]}}]",
-            "only valid on Ingress",
-        ),
-        (
-            "ingress: [{action: Deny, http: {methods: [GET]}}]",
-            "only valid on Allow",
-        ),
-        (
-            "ingress: [{action: Allow, protocol: UDP, http: {methods: [GET]}}]",
-            "must have protocol TCP",
-        ),
-        (
-            "ingress: [{action: Allow, http: {paths: [{exact: a}]}}]",
-            "invalid HTTP path",
-        ),
-        (
-            "ingress: [{action: Allow, http: {paths: [{exact: /a, prefix: /a}]}}]",
-            "exactly one",
-        ),
-    ] {
-        refused(NEW, &global(spec), said);
+    for one in calico::all() {
+        refused(one.version, &one.manifest, one.said);
     }
-    refused(
-        NEW,
-        &policy("NetworkPolicy blue/a", "namespaceSelector: all()"),
-        "unknown field",
-    );
-    refused(
-        NEW,
-        &policy("NetworkPolicy blue/a", "doNotTrack: true"),
-        "unknown field",
-    );
-    refused(
-        NEW,
-        &policy("GlobalNetworkPolicy blue/a", ""),
-        "not allowed on this type",
-    );
-    refused(
-        NEW,
-        &policy("GlobalNetworkPolicy a.b.c", ""),
-        "metadata.name",
-    );
-    refused(NEW, &policy("GlobalNetworkPolicy A", ""), "metadata.name");
-    refused(
-        NEW,
-        "apiVersion: projectcalico.org/v3\nkind: GlobalNetworkPolicy\nmetadata: {name: a}\n",
-        "spec: Required",
-    );
+    let global = |spec: &str| policy("GlobalNetworkPolicy a", spec);
     taken(
         (3, 31),
         "apiVersion: projectcalico.org/v3\nkind: GlobalNetworkPolicy\nmetadata: {name: a}\n",
     );
     taken(NEW, &policy("NetworkPolicy blue/knp.default.a", ""));
-    let delete = policy(
-        "StagedGlobalNetworkPolicy a",
-        "stagedAction: Delete, selector: all()",
-    );
-    refused(NEW, &delete, "must be empty");
     taken(
         NEW,
         &policy(
@@ -1625,51 +1442,11 @@ fn what_calico_refuses() {
     taken((3, 32), &bare);
     refused((3, 31), &bare, "must begin with");
     // Bounds are of 3.33.
-    let long = global(&format!(
-        "selector: \"{} has(a)\"",
-        "has(a) || ".repeat(110)
-    ));
-    taken((3, 32), &long);
-    refused(NEW, &long, "may not be more than 1024");
-    let many = global(&format!("ingress: [{}]", "{action: Allow},".repeat(1025)));
-    taken((3, 32), &many);
-    refused(NEW, &many, "at most 1024");
-    let nets: String = (0..257)
-        .map(|at| format!("10.{}.{}.0/24,", at / 256, at % 256))
-        .collect();
-    let nets = global(&format!(
-        "ingress: [{{action: Allow, source: {{nets: [{nets}]}}}}]"
-    ));
-    taken((3, 32), &nets);
-    refused(NEW, &nets, "at most 256");
-    let ports: String = (1..52).map(|port| format!("{port},")).collect();
-    let ports = global(&format!(
-        "ingress: [{{action: Allow, protocol: TCP, destination: {{ports: [{ports}]}}}}]"
-    ));
-    taken((3, 32), &ports);
-    refused(NEW, &ports, "at most 50");
+    for (_, spec, _) in calico::large() {
+        taken((3, 32), &global(&spec));
+    }
     let twice = global("ingress: [{action: Allow, source: {nets: [10.0.0.0/8, 10.0.0.0/8]}}]");
     taken((3, 31), &twice);
-    refused(NEW, &tier("default", "order: 5"), "order must be");
-    refused(
-        NEW,
-        &tier("kube-admin", "order: 1000"),
-        "must have default action 'Pass'",
-    );
-    refused(NEW, &tier("a.b", "order: 5"), "metadata.name");
-    refused(
-        NEW,
-        &tier("a", "order: 5, defaultAction: Allow"),
-        "Unsupported value",
-    );
     taken(NEW, &tier("default", "order: 1000000, defaultAction: Deny"));
-    refused(
-        NEW,
-        &set("s", "projectcalico.org/namespace: x", ""),
-        "not a valid label",
-    );
-    refused(NEW, &set("s", "", "10.0.0.0/33"), "nets[0]");
     taken(NEW, &set("s", "", "10.0.0.1/8, 10.0.0.1"));
-    let two = format!("{}---\n{}", global(""), global(""));
-    refused(NEW, &two, "already exists");
 }

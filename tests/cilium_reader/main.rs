@@ -22,6 +22,8 @@ mod generator;
 mod interpreters;
 mod manifests;
 mod read;
+#[path = "../refused/mod.rs"]
+mod refused;
 mod table;
 
 /// A setting from the environment.

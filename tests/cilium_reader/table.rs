@@ -12,6 +12,7 @@ use vauban::source::{FileId, Span};
 use vauban::space::{AddressSet, Direction, End, Flow, Pod, Traffic, Transport};
 
 use super::read::{Said, reading, reading_as};
+use super::refused::cilium::{self, policy};
 
 const SPAN: Span = Span {
     file: FileId(0),
@@ -127,18 +128,6 @@ fn flow(text: &str) -> Flow {
             _ => Traffic::Protocol(number.parse().unwrap()),
         },
     }
-}
-
-/// A policy of the namespace `shop`, or a clusterwide one, with one rule.
-fn policy(kind: &str, rule: &str) -> String {
-    let rule = rule.replace('\n', "\n  ");
-    let namespace = match kind {
-        "CiliumNetworkPolicy" => ", namespace: shop",
-        _ => "",
-    };
-    format!(
-        "apiVersion: cilium.io/v2\nkind: {kind}\nmetadata: {{name: p{namespace}}}\nspec:\n  {rule}\n"
-    )
 }
 
 const CNP: &str = "CiliumNetworkPolicy";
@@ -1250,170 +1239,21 @@ fn network_policies_are_enforced_beside_our_kinds() {
 
 #[test]
 fn what_the_validators_refuse() {
-    let element = |text: &str| format!("{OPEN}ingress: [{{{text}}}]");
-    let egress = |text: &str| format!("{OPEN}egress: [{{{text}}}]");
-    let ports = |text: &str| egress(&format!("toPorts: [{{ports: [{text}]}}]"));
-    let table: &[(String, &str)] = &[
-        (OPEN.to_owned(), "rule must have at least one of Ingress"),
-        (
-            "ingress: [{}]".to_owned(),
-            "rule must have one of EndpointSelector or NodeSelector",
-        ),
-        (
-            format!("{OPEN}nodeSelector: {{}}\ningress: [{{}}]"),
-            "rule cannot have both",
-        ),
-        (
-            "nodeSelector: {}\ningress: [{}]".to_owned(),
-            "rule cannot have NodeSelector",
-        ),
-        (
-            element("fromCIDR: [10.0.0.0/8], fromEntities: [world]"),
-            "combining FromEntities and FromCIDR is not supported yet",
-        ),
-        (
-            element("fromCIDR: [10.0.0.0/8], fromCIDRSet: [{cidr: 10.0.0.0/8}]"),
-            "combining FromCIDR and FromCIDRSet",
-        ),
-        (
-            egress("toFQDNs: [{matchName: a}], toEntities: [world]"),
-            "combining ToEntities and ToFQDNs",
-        ),
-        (element("fromCIDR: [10.0.0.1]"), "must be of type cidr"),
-        (element("fromCIDR: [10.0.0.0/33]"), "must be of type cidr"),
-        (
-            element("fromCIDRSet: [{}]"),
-            "one of cidr, cidrGroupRef, or cidrGroupSelector is required",
-        ),
-        (
-            element("fromCIDRSet: [{cidrGroupRef: \"\"}]"),
-            "one of cidr, cidrGroupRef, or cidrGroupSelector is required",
-        ),
-        (
-            element("fromCIDRSet: [{cidr: 10.0.0.0/8, cidrGroupRef: a}]"),
-            "more than one of cidr",
-        ),
-        (
-            element("fromCIDRSet: [{cidr: 10.0.0.0/8, except: [11.0.0.0/16]}]"),
-            "allow CIDR prefix 10.0.0.0/8 does not contain exclude CIDR prefix 11.0.0.0/16",
-        ),
-        (
-            element("fromEndpoints: [{matchExpressions: [{key: a, operator: Gt, values: [b]}]}]"),
-            "Unsupported value: \"Gt\"",
-        ),
-        (
-            element("fromEndpoints: [{matchExpressions: [{key: a, operator: In}]}]"),
-            "must be specified when `operator` is 'In' or 'NotIn'",
-        ),
-        (
-            element(
-                "fromEndpoints: [{matchExpressions: [{key: a, operator: Exists, values: [b]}]}]",
-            ),
-            "may not be specified when `operator` is 'Exists'",
-        ),
-        (
-            element("fromEndpoints: [{matchLabels: {\"a b\": c}}]"),
-            "name part must consist of",
-        ),
-        (
-            element("fromEndpoints: [{matchLabels: {a: \"b c\"}}]"),
-            "a valid label must be",
-        ),
-        (
-            element("icmps: [{fields: [{type: 8}]}], toPorts: [{ports: [{port: \"80\"}]}]"),
-            "the ICMPs block may only be present without ToPorts",
-        ),
-        (
-            element("icmps: [{fields: [{family: IPv5, type: 8}]}]"),
-            "Unsupported value: \"IPv5\"",
-        ),
-        (
-            element("toPorts: [{ports: [{port: \"53\"}], rules: {dns: [{matchPattern: \"*\"}]}}]"),
-            "DNS rules are not allowed on ingress",
-        ),
-        (
-            egress("toPorts: [{rules: {dns: [{matchPattern: \"*\"}]}}]"),
-            "port 53 must be specified for DNS rules",
-        ),
-        (
-            egress(
-                "toPorts: [{ports: [{port: \"53\", endPort: 54}], rules: {dns: [{matchPattern: \"*\"}]}}]",
-            ),
-            "DNS rules do not support port ranges",
-        ),
-        (
-            egress("toPorts: [{ports: [{port: \"80\"}], rules: {http: [{}]}}]"),
-            "L7 rules can only apply to TCP",
-        ),
-        (
-            egress("toPorts: [{ports: [{port: \"0\", protocol: TCP}], rules: {http: [{}]}}]"),
-            "L7 rules can not be used when a port is 0",
-        ),
-        (
-            egress(
-                "toPorts: [{ports: [{port: \"80\", protocol: TCP}], rules: {http: [{}], dns: [{matchName: a}]}}]",
-            ),
-            "multiple L7 protocol rule types",
-        ),
-        (
-            egress("toPorts: [{ports: [{port: \"80\", protocol: TCP}], serverNames: [\"\"]}]"),
-            "empty server name is not allowed",
-        ),
-        (ports("{port: \"99999\"}"), "unable to parse port"),
-        (ports("{port: \"80-90\"}"), "unable to parse port"),
-        (ports("{protocol: TCP}"), "port must be specified"),
-        (ports("{port: 80}"), "a number where a string is due"),
-        (
-            ports("{port: \"80\", endPort: 70000}"),
-            "should be between 0 and 65535",
-        ),
-        (
-            ports("{port: \"80\", protocol: tcp}"),
-            "Unsupported value: \"tcp\"",
-        ),
-        (
-            ports(&["{port: \"80\"}"; 41].join(", ")),
-            "too many ports, the max is 40",
-        ),
-        (
-            egress("toFQDNs: [{matchName: \"*.a\"}]"),
-            "Invalid characters in MatchName",
-        ),
-        (
-            egress("toFQDNs: [{matchName: a, matchPattern: b}]"),
-            "only one of MatchName or MatchPattern",
-        ),
-        (
-            format!("{OPEN}egressDeny: [{{toFQDNs: [{{matchName: a}}]}}]"),
-            "unknown field \"spec.egressDeny[0].toFQDNs\"",
-        ),
-        (
-            format!(
-                "{OPEN}ingressDeny: [{{toPorts: [{{ports: [{{port: \"80\", protocol: TCP}}], rules: {{http: [{{}}]}}}}]}}]"
-            ),
-            "unknown field \"spec.ingressDeny[0].toPorts[0].rules\"",
-        ),
-        (
-            element("fromEndpoint: [{}]"),
-            "unknown field \"spec.ingress[0].fromEndpoint\"",
-        ),
-        (element("fromEndpoints: {}"), "a map where a list is due"),
-    ];
-    for (text, why) in table {
-        refused(CNP, text, (1, 20), why);
+    for one in cilium::all() {
+        let faults = reading(
+            [one.manifest.as_str()],
+            one.version,
+            &known(),
+            &namespaces(),
+        )
+        .faults;
+        assert!(
+            faults.iter().any(|fault| fault.contains(one.said)),
+            "{}: {faults:#?} instead of {}",
+            one.manifest,
+            one.said
+        );
     }
-    refused(
-        CCNP,
-        "nodeSelector: {}\ningress: [{toPorts: [{ports: [{port: \"80\", protocol: TCP}], rules: {http: [{}]}}]}]",
-        (1, 20),
-        "L7 policy is not supported on host ingress yet",
-    );
-    refused(
-        CCNP,
-        "nodeSelector: {}\negress: [{toPorts: [{ports: [{port: \"80\", protocol: TCP}], rules: {http: [{}]}}]}]",
-        (1, 20),
-        "L7 protocol HTTP is not supported on host egress yet",
-    );
 }
 
 #[test]
@@ -1445,23 +1285,10 @@ fn what_depends_on_the_version_is_refused_by_it() {
 fn objects_that_are_none() {
     let faults = |text: &str| reading([text], (1, 20), &known(), &namespaces()).faults;
     let head = "apiVersion: cilium.io/v2\nkind: CiliumNetworkPolicy\nmetadata: {name: p, namespace: shop}\n";
-    assert_eq!(
-        faults(head),
-        ["Invalid CiliumNetworkPolicy spec(s): empty policy"]
-    );
     assert_eq!(faults(&format!("{head}specs: []\n")), Vec::<String>::new());
-    let twice = policy(CNP, "endpointSelector: {}\ningress: [{}]");
-    assert_eq!(
-        faults(&format!("{twice}---\n{twice}")),
-        ["CiliumNetworkPolicy shop/p stands here twice"]
-    );
-    let global = "apiVersion: cilium.io/v2\nkind: CiliumClusterwideNetworkPolicy\nmetadata: {name: p, namespace: shop}\nspec: {endpointSelector: {}, ingress: [{}]}\n";
-    assert_eq!(
-        faults(global),
-        ["metadata.namespace: Forbidden: not allowed on this type"]
-    );
-    let group = "apiVersion: cilium.io/v2\nkind: CiliumCIDRGroup\nmetadata: {name: g}\nspec: {}\n";
-    assert_eq!(faults(group), ["spec.externalCIDRs: Required value"]);
+    for one in cilium::objects() {
+        assert_eq!(faults(&one.manifest), [one.said]);
+    }
     // One fault, and the whole object has no part.
     let broken = policy(
         CNP,

@@ -21,6 +21,8 @@ mod generator;
 #[path = "../interpreters/mod.rs"]
 mod interpreters;
 mod manifests;
+#[path = "../refused/mod.rs"]
+mod refused;
 mod table;
 
 use std::path::Path;
