@@ -17,11 +17,17 @@ pub(super) struct Spec {
     /// In which directions; always written, because the API server guesses otherwise.
     pub(super) policy_types: Vec<&'static str>,
     /// What may come in; absent iff the direction is not isolated, empty if nothing may.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "is_nothing")]
     pub(super) ingress: Option<Vec<IngressRule>>,
     /// What may go out; absent iff the direction is not isolated, empty if nothing may.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "is_nothing")]
     pub(super) egress: Option<Vec<EgressRule>>,
+}
+
+/// Whether a direction's list is not written: `policyTypes` says that it is isolated. The API server stores no empty list, and a field that is
+/// applied and never stored makes every apply a change.
+fn is_nothing<T>(rules: &Option<Vec<T>>) -> bool {
+    rules.as_ref().is_none_or(Vec::is_empty)
 }
 
 /// An item of `ingress`.

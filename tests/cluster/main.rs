@@ -1,0 +1,146 @@
+//! What the examples and the corpus give, taken by real API servers: applied by kubectl as their `kustomization.yaml` says, applied again, compared, read
+//! back as the server stored it and proved, changed, pruned. And what our readers refuse, offered to the same servers.
+//!
+//! `tests/cluster/run` starts the servers and runs these tests; without it there is nothing to talk to, so all are ignored.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test fails by panicking"
+)]
+
+#[path = "../cases/mod.rs"]
+mod cases;
+mod server;
+mod tree;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+
+use server::Server;
+use tree::{Id, Tree};
+
+/// What one server took.
+#[derive(Default)]
+struct Tally {
+    trees: usize,
+    /// By target, then by kind.
+    objects: BTreeMap<String, BTreeMap<String, usize>>,
+    /// Fields that the server added, by kind.
+    defaults: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Tally {
+    fn count(&mut self, tree: &Tree, accepted: &BTreeSet<Id>) {
+        self.trees += 1;
+        let kinds = self.objects.entry(tree.target()).or_default();
+        for id in accepted {
+            *kinds.entry(id.kind.clone()).or_default() += 1;
+        }
+    }
+
+    fn shown(&self, server: &Server) -> String {
+        let mut text = format!("{server}: {} trees\n", self.trees);
+        for (target, kinds) in &self.objects {
+            let kinds: Vec<String> = kinds
+                .iter()
+                .map(|(kind, count)| format!("{count} {kind}"))
+                .collect();
+            writeln!(text, "  {target}: accepted 100 %: {}", kinds.join(", ")).unwrap();
+        }
+        for (kind, fields) in &self.defaults {
+            let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
+            writeln!(text, "  set by the server in {kind}: {}", fields.join(", ")).unwrap();
+        }
+        text
+    }
+}
+
+/// The test for every server at once; each has a thread of its own.
+fn on_every_server<T: Send>(test: impl Fn(&Server) -> T + Sync) -> Vec<(Server, T)> {
+    let servers = Server::all();
+    let found = std::thread::scope(|scope| {
+        let running: Vec<_> = servers
+            .iter()
+            .map(|server| scope.spawn(|| test(server)))
+            .collect();
+        running
+            .into_iter()
+            .map(|one| {
+                one.join()
+                    .unwrap_or_else(|why| std::panic::resume_unwind(why))
+            })
+            .collect::<Vec<T>>()
+    });
+    servers.into_iter().zip(found).collect()
+}
+
+/// Everything of a tree but pruning; the server has none of our objects before and after.
+fn taken(server: &Server, tree: &Tree, tally: &mut Tally) {
+    server.declare(tree);
+    let first = server.apply(tree);
+    assert_eq!(first, tree.objects().len(), "{tree} on {server}: applied");
+    let stored = server.stored();
+    assert_eq!(stored.ids(), tree.ids(), "{tree} on {server}");
+    tree.holds(&stored, server);
+    for (kind, fields) in tree.added_to(&stored, server) {
+        tally.defaults.entry(kind).or_default().extend(fields);
+    }
+    server.apply(tree);
+    let again = server.stored();
+    assert_eq!(
+        stored.text, again.text,
+        "{tree} on {server}: applied twice, and something changed"
+    );
+    assert_eq!(server.diff(tree), "", "{tree} on {server}: kubectl diff");
+    tally.count(tree, &stored.ids());
+}
+
+#[test]
+#[ignore = "needs API servers: tests/cluster/run starts them"]
+fn what_is_built_is_stored_as_it_is_and_decides_as_the_program() {
+    let trees = tree::all();
+    let shown = on_every_server(|server| {
+        let mut tally = Tally::default();
+        for tree in &trees {
+            taken(server, tree, &mut tally);
+            server.delete(tree);
+        }
+        assert_eq!(server.stored().ids(), BTreeSet::new(), "{server}");
+        tally.shown(server)
+    });
+    for (_, shown) in shown {
+        eprint!("{shown}");
+    }
+}
+
+#[test]
+#[ignore = "needs API servers: tests/cluster/run starts them"]
+fn a_changed_tree_that_is_applied_with_pruning_is_all_that_is_left() {
+    let changes = tree::changes();
+    let counted = on_every_server(|server| {
+        let mut pruned = 0;
+        for way in server::Pruning::ALL {
+            for (before, after) in &changes {
+                for tree in [before, after] {
+                    server.declare(tree);
+                    server.prune(tree, way);
+                    let stored = server.stored();
+                    assert_eq!(stored.ids(), tree.ids(), "{tree} on {server}: {way:?}");
+                    tree.holds(&stored, server);
+                }
+                pruned += before.ids().difference(&after.ids()).count();
+                server.delete(after);
+            }
+        }
+        assert_eq!(server.stored().ids(), BTreeSet::new(), "{server}");
+        pruned
+    });
+    for (server, pruned) in counted {
+        eprintln!(
+            "{server}: {} changes, {pruned} objects pruned",
+            changes.len() * server::Pruning::ALL.len()
+        );
+        assert!(pruned > 0, "nothing was pruned");
+    }
+}
