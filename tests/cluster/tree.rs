@@ -83,6 +83,12 @@ impl Tree {
         format!("{} {major}.{minor}", self.spec.backend.word())
     }
 
+    /// Whether manifests go along that are no part of the program.
+    pub(crate) fn has_hand_written(&self) -> bool {
+        let backend = self.spec.backend;
+        self.program.raws.iter().any(|raw| raw.backend == backend)
+    }
+
     /// The manifests.
     pub(crate) fn objects(&self) -> &[String] {
         &self.objects
@@ -133,12 +139,7 @@ impl Tree {
             );
             reading
         };
-        let by_hand = self
-            .program
-            .raws
-            .iter()
-            .any(|raw| raw.backend == self.spec.backend);
-        let meant = match by_hand {
+        let meant = match self.has_hand_written() {
             true => Arc::new(reading(&self.documents).program),
             false => self.program.clone(),
         };
@@ -174,7 +175,8 @@ impl Tree {
             let mut more = BTreeSet::new();
             let wrong = departs(&written, item, "", &mut more);
             assert_eq!(wrong, None, "{self} on {server}: stored otherwise\n{text}");
-            let kind = written["kind"].as_str().expect("a kind").to_owned();
+            let word = |field: &str| written[field].as_str().expect("a text").to_owned();
+            let kind = format!("{} {}", word("apiVersion"), word("kind"));
             more.retain(|path| !path.starts_with("metadata."));
             added.entry(kind).or_default().extend(more);
         }
@@ -424,8 +426,11 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// An example, with some of its text changed: file, from, to.
-fn example(name: &str, changes: &[(&str, &str, &str)]) -> Project {
+/// A change of a text: file, from, to.
+type Edit<'t> = (&'t str, &'t str, &'t str);
+
+/// An example, with some of its text changed.
+fn example(name: &str, changes: &[Edit]) -> Project {
     let folder = root().join("examples").join(name);
     let settings = fs::read_to_string(folder.join("vauban.toml")).expect("a project");
     let mut files = sources(&folder.join("policies"));
@@ -539,7 +544,7 @@ pub(crate) fn all() -> Vec<Tree> {
 /// all of them are of the project `case`.
 pub(crate) fn changes() -> Vec<(Tree, Tree)> {
     let dropped = "/// Slide B3: ingress rules only.\npolicy only-in in app {\n  for pods{app=b} in blue\n  ingress { allow http from anywhere }\n}\n";
-    let edits: [(&str, &[(&str, &str, &str)]); 3] = [
+    let edits: [(&str, &[Edit]); 3] = [
         (
             "bookstore",
             &[
