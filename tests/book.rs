@@ -10,6 +10,7 @@ use std::path::{Component, Path, PathBuf};
 
 use cases::{Aim, Case, found, shown};
 use pages::{Block, Page, pages, root};
+use rayon::prelude::*;
 use vauban::diagnostic::registry;
 use vauban::diagnostic::render::{Color, Format, Report, render};
 
@@ -303,52 +304,56 @@ fn commands(block: &Block) -> Vec<(String, String)> {
 #[cfg(unix)]
 #[test]
 fn what_is_typed_prints_what_is_shown() {
-    use std::process::Command;
-
     let binary = Path::new(env!("CARGO_BIN_EXE_vauban"));
     let path = format!(
         "{}:{}",
         binary.parent().expect("a folder").display(),
         std::env::var("PATH").unwrap_or_default()
     );
+    let found: Vec<(usize, Vec<String>)> =
+        pages().par_iter().map(|page| typed(page, &path)).collect();
+    let count: usize = found.iter().map(|(count, _)| count).sum();
+    let wrong: Vec<String> = found.into_iter().flat_map(|(_, wrong)| wrong).collect();
+    assert!(count > 100, "only {count} commands");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Runs the commands of a page in one shell, in an empty folder: how many there are, and which print something else than is shown.
+#[cfg(unix)]
+fn typed(page: &Page, path: &str) -> (usize, Vec<String>) {
+    let commands: Vec<(String, String)> = page
+        .blocks()
+        .iter()
+        .filter(|block| block.language == "console")
+        .flat_map(commands)
+        .collect();
+    if commands.is_empty() {
+        return (0, Vec::new());
+    }
+    // After each command a line that no command prints.
+    let script: String = commands
+        .iter()
+        .map(|(command, _)| format!("{{ {command}\n}} 2>&1\necho '-- end of a command --'\n"))
+        .collect();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let ran = std::process::Command::new("sh")
+        .args(["-c", &script])
+        .current_dir(folder.path())
+        .env("PATH", path)
+        .env_remove("CLICOLOR_FORCE")
+        .output()
+        .expect("a shell");
+    let printed = String::from_utf8(ran.stdout).expect("UTF-8");
+    let printed: Vec<&str> = printed.split("-- end of a command --\n").collect();
+    assert_eq!(printed.len(), commands.len() + 1, "{}", page.path);
     let mut wrong = Vec::new();
-    let mut count = 0;
-    for page in pages() {
-        let blocks = page.blocks();
-        let commands: Vec<(String, String)> = blocks
-            .iter()
-            .filter(|block| block.language == "console")
-            .flat_map(commands)
-            .collect();
-        if commands.is_empty() {
-            continue;
-        }
-        // One shell for a page, in an empty folder; after each command a line that no command prints.
-        let script: String = commands
-            .iter()
-            .map(|(command, _)| format!("{{ {command}\n}} 2>&1\necho '-- end of a command --'\n"))
-            .collect();
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let ran = Command::new("sh")
-            .args(["-c", &script])
-            .current_dir(folder.path())
-            .env("PATH", &path)
-            .env_remove("CLICOLOR_FORCE")
-            .output()
-            .expect("a shell");
-        let printed = String::from_utf8(ran.stdout).expect("UTF-8");
-        let printed: Vec<&str> = printed.split("-- end of a command --\n").collect();
-        assert_eq!(printed.len(), commands.len() + 1, "{}", page.path);
-        for ((command, shown), printed) in commands.iter().zip(printed) {
-            count += 1;
-            if shown.trim_end() != printed.trim_end() {
-                wrong.push(format!(
-                    "{}: `{command}` is shown to print\n{shown}and prints\n{printed}",
-                    page.path
-                ));
-            }
+    for ((command, shown), printed) in commands.iter().zip(printed) {
+        if shown.trim_end() != printed.trim_end() {
+            wrong.push(format!(
+                "{}: `{command}` is shown to print\n{shown}and prints\n{printed}",
+                page.path
+            ));
         }
     }
-    assert!(count > 10, "only {count} commands");
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    (commands.len(), wrong)
 }

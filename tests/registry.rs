@@ -153,6 +153,89 @@ fn names_in_use_the_registry_and_the_pages_are_the_same() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// The diagnostics of which no page can have an example, and why. All others have one.
+const WITHOUT_EXAMPLE: &[(&str, &str)] = &[
+    (
+        "duplicate-object",
+        "names that meet are refused before; this is the last look at what was made",
+    ),
+    (
+        "file-too-large",
+        "the command line reads no such file; tests/laws.rs has one from memory",
+    ),
+    (
+        "lowering-not-exact",
+        "only a fault of the compiler raises it",
+    ),
+    (
+        "order-too-deep",
+        "it takes 65,537 policies in a chain, half a minute of a build for tests",
+    ),
+    ("proof-fails", "only a fault of the compiler raises it"),
+    ("proof-undecided", "only a fault of the compiler raises it"),
+    (
+        "rejected-object",
+        "it comes with another, of what is wrong in the program, or is a fault of the compiler",
+    ),
+];
+
+/// The diagnostics that a text reports: `error[name]`.
+fn reported(text: &str) -> BTreeSet<&str> {
+    ["error[", "warning[", "note["]
+        .into_iter()
+        .flat_map(|start| {
+            text.lines()
+                .filter_map(move |line| line.strip_prefix(start))
+        })
+        .filter_map(|rest| rest.split_once(']'))
+        .map(|(name, _)| name)
+        .collect()
+}
+
+#[test]
+fn every_page_has_an_example_of_its_own_diagnostic() {
+    let mut wrong = Vec::new();
+    for entry in registry::ALL {
+        let name = entry.name;
+        let mut examples = 0;
+        for (info, text) in blocks(entry.page) {
+            let raises = ["error", "warning", "note"].map(|word| format!("{word}={name}"));
+            let mut words = info.split(',');
+            match words.next() {
+                // Whether it does is asked below.
+                Some("vauban") => {
+                    examples += words
+                        .filter(|word| raises.iter().any(|one| one == word))
+                        .count();
+                }
+                // Whether that is what is printed is asked by `tests/book.rs`, which runs the commands.
+                Some("console") => {
+                    let reported = reported(&text);
+                    examples += usize::from(reported.contains(name));
+                    if reported != BTreeSet::from([name]) {
+                        wrong.push(format!("{name}: its commands report {reported:?}"));
+                    }
+                }
+                _ => {}
+            }
+        }
+        let why = WITHOUT_EXAMPLE.iter().find(|(one, _)| *one == name);
+        match why {
+            None if examples == 0 => wrong.push(format!("{name}: its page has no example")),
+            Some((_, why)) if examples > 0 => {
+                wrong.push(format!("{name}: it has an example, though {why}"));
+            }
+            _ => {}
+        }
+    }
+    for (name, _) in WITHOUT_EXAMPLE {
+        if registry::find(name).is_none() {
+            wrong.push(format!("{name}: there is no such diagnostic"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 #[test]
 fn the_registry_is_sorted() {
     assert!(

@@ -40,7 +40,7 @@ pub(in crate::resolve) fn unknown_folder(folder: &str, near: Option<&str>) -> Di
     did_you_mean(
         Diagnostic::error(
             "unknown-folder",
-            format!("a target is without the folder `{folder}`, which does not exist"),
+            format!("a target is without the folder `{folder}`, which has no sources"),
         ),
         near,
     )
