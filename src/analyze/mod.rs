@@ -4,8 +4,20 @@
 //! answers as plain data, one file for each question. Knows no disk, no words of the command line, and not how an answer looks.
 
 pub mod decide;
+mod align;
+mod alike;
+mod compare;
+mod diff;
+mod gather;
 pub mod inventory;
+#[cfg(test)]
+mod properties;
 mod side;
+mod who;
 
+pub use align::{Aligned, align};
+pub use compare::{Apart, Claim, Comparison, Ends, Open, Pair};
+pub use diff::{Change, Diff, Isolated};
 pub use inventory::Inventory;
 pub use side::{Origin, Side};
+pub use who::Who;

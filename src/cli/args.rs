@@ -118,6 +118,21 @@ pub(crate) enum Command {
         after_help = "The page needs no network and no server: open the file.\n\nExamples:\n  vauban show -o policies.html\n  vauban show examples/bookstore --target cilium --team books -o books.html\n  vauban show --manifests cluster/ -o cluster.html\nExit codes: 0 the page is made, 1 the project has errors, 2 the input could not be used."
     )]
     Show(Show),
+    /// Say whether two sides let the same connections through
+    #[command(
+        after_help = "A side is a project's folder, a git revision of one (`HEAD~1`, `main:policies`), or a file or folder of manifests.\n\nExamples:\n  vauban equal HEAD~1 .\n  vauban equal policies cluster/ --target prod\n  vauban equal calico/ cilium/ --facts cluster.vau\nExit codes: 0 proved equal, 1 not (a flow shows it, or a part is not understood), 2 a side could not be used."
+    )]
+    Equal(Compare),
+    /// Say whether one side lets through nothing that another does not
+    #[command(
+        after_help = "Sides are named as for `equal`.\n\nExample:\n  vauban implies cluster/ envelope.yaml    # all that the cluster lets through, the envelope does\nExit codes: 0 proved, 1 not (a flow shows it, or a part is not understood), 2 a side could not be used."
+    )]
+    Implies(Compare),
+    /// Say which connections open and which close
+    #[command(
+        after_help = "Sides are named as for `equal`.\n\nExamples:\n  vauban diff origin/main .\n  vauban diff HEAD~1 . --as markdown > comment.md\n  vauban diff cluster/ policies --target prod\nExit codes: 0 proved equal, 1 something opens or closes or is not understood, 2 a side could not be used."
+    )]
+    Diff(Diff),
     /// Lay out sources
     #[command(
         after_help = "Examples:\n  vauban fmt\n  vauban fmt policies/books --check\n  vauban fmt - < draft.vau"
@@ -355,6 +370,60 @@ pub(crate) struct Show {
     /// Show these manifests, a file or a folder, instead of the project's policies; may be repeated: together they are what the cluster holds
     #[arg(long, value_name = "PATH")]
     pub(crate) manifests: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+}
+
+/// `equal` and `implies`
+#[derive(Args, Debug)]
+pub(crate) struct Compare {
+    /// One side
+    #[arg(value_name = "A")]
+    pub(crate) one: String,
+    /// The other side
+    #[arg(value_name = "B")]
+    pub(crate) other: String,
+    #[command(flatten)]
+    pub(crate) sides: Sides,
+    /// Compare what is decided at each end of a connection, even where the other end lets nothing through
+    #[arg(long)]
+    pub(crate) legs: bool,
+}
+
+/// `diff`
+#[derive(Args, Debug)]
+pub(crate) struct Diff {
+    /// What was
+    pub(crate) old: String,
+    /// What is, or would be
+    pub(crate) new: String,
+    #[command(flatten)]
+    pub(crate) sides: Sides,
+    /// Compare what is decided at each end of a connection, even where the other end lets nothing through
+    #[arg(long)]
+    pub(crate) legs: bool,
+    /// The answer's form
+    #[arg(long = "as", value_name = "FORM", value_enum, default_value_t = DiffForm::Text)]
+    pub(crate) form: DiffForm,
+}
+
+/// `--as` of `diff`
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
+pub(crate) enum DiffForm {
+    /// For people
+    Text,
+    /// One JSON document
+    Json,
+    /// A comment on a change, at most 60 kB
+    Markdown,
+}
+
+/// What the sides of a comparison are read with.
+#[derive(Args, Debug)]
+pub(crate) struct Sides {
+    /// Which target of a project, with its cluster's facts, which count for manifests on the other side, too; the first one if left out
+    #[arg(long, value_name = "NAME")]
+    pub(crate) target: Option<String>,
     #[command(flatten)]
     pub(crate) reading: Reading,
 }

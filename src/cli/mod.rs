@@ -6,9 +6,11 @@ mod args;
 mod build;
 mod can;
 mod check;
+mod compare;
 mod config;
 mod console;
 mod decide;
+mod diff;
 mod disk;
 mod dump;
 mod explain;
@@ -22,6 +24,7 @@ mod project;
 mod repository;
 mod revision;
 mod show;
+mod side;
 mod sides;
 mod test;
 
@@ -31,6 +34,7 @@ use std::io;
 use clap::{CommandFactory, Parser};
 use similar::TextDiff;
 
+use crate::analyze::Claim;
 use crate::diagnostic::Diagnostic;
 use crate::source::Sources;
 use args::{Arguments, Command, FormatChoice};
@@ -122,6 +126,13 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Can(command) => can::can(command, &arguments.shared, &console),
         Command::Decide(command) => decide::decide(command, &arguments.shared, &console),
         Command::Show(command) => show::show(command, &arguments.shared, &console),
+        Command::Equal(command) => {
+            compare::compare(command, Claim::Equal, &arguments.shared, &console)
+        }
+        Command::Implies(command) => {
+            compare::compare(command, Claim::Implies, &arguments.shared, &console)
+        }
+        Command::Diff(command) => diff::diff(command, &arguments.shared, &console),
         Command::Fmt(command) => fmt::fmt(command, &console),
         Command::Owners(command) => owners::owners(command, &arguments.shared, &console),
         Command::Explain(command) => explain::explain(command, &console),

@@ -147,7 +147,7 @@ pub(crate) fn open(about: &About, ends: Option<&Ends>, shared: &Shared) -> Resul
         project(about, &beside, today)?
     } else {
         let cluster = match about.project.is_some() || about.target.is_some() {
-            true => facts_of_project(about, &beside, today)?,
+            true => facts_of_project(about, &held, &beside, today)?,
             false => facts(&about.reading, &held, beside, today)?,
         };
         let asked = cluster.asked.clone();
@@ -169,69 +169,101 @@ pub(crate) fn open(about: &About, ends: Option<&Ends>, shared: &Shared) -> Resul
 /// What a target's program decides, hand-written manifests included.
 fn project(about: &About, beside: &Beside, today: Date) -> Result<(Side, Option<Check>), Stop> {
     let project = Project::open(about.project.as_deref())?;
-    let (built, mut assumed) = compiled(&project, about, beside, today)?;
-    let target = &built.compilation.targets[0];
-    let spec = target.spec.clone();
-    let program = target
-        .program
-        .clone()
-        .ok_or_else(|| Failure::new("nothing could be compiled"))?;
-    let asked = question(&program, &built.compilation);
-    if !program.expiries().is_empty() {
+    let (built, assumed) = compiled(&project, about, beside, today)?;
+    let asked = match &built.compilation.targets[0].program {
+        Some(program) => question(program, &built.compilation),
+        None => None,
+    };
+    let out = built.targets[0].out.value.to_string();
+    let made = Made {
+        compilation: built.compilation,
+        target: 0,
+        out,
+        name: project.name.to_string(),
+        prefix: project.prefix(),
+    };
+    Ok((made.side(today, assumed)?, asked))
+}
+
+/// What the compiler made of a project, now or then.
+pub(super) struct Made {
+    /// Without errors.
+    pub(super) compilation: Compilation,
+    /// The target's place in it.
+    pub(super) target: usize,
+    /// Where its manifests lie, or would.
+    pub(super) out: String,
+    /// The project's name, with its revision.
+    pub(super) name: String,
+    /// What comes before the paths of its files.
+    pub(super) prefix: String,
+}
+
+impl Made {
+    /// The target's program as a side; of its manifests, if some are written by hand.
+    ///
+    /// # Errors
+    /// If there is no program, or the manifests have faults.
+    pub(super) fn side(self, today: Date, mut assumed: Vec<String>) -> Result<Side, Stop> {
+        let target = &self.compilation.targets[self.target];
+        let spec = target.spec.clone();
+        let program = target
+            .program
+            .clone()
+            .ok_or_else(|| Failure::new("nothing could be compiled"))?;
+        if !program.expiries().is_empty() {
+            assumed.push(format!(
+                "the day is {today}: a rule with an earlier `until` is not there"
+            ));
+        }
+        let name = format!("{} for {}", self.name, spec.name);
+        let universe = Universe::of(&spec, &program);
+        let by_hand = program.raws.iter().any(|raw| raw.backend == spec.backend);
+        if !by_hand {
+            return Ok(Side {
+                name,
+                origin: Origin::Project,
+                spec,
+                program,
+                unread: Vec::new(),
+                universe,
+                sources: Arc::new(self.compilation.sources),
+                prefix: self.prefix,
+                assumed,
+            });
+        }
+        // What a hand-written manifest changes is known of all manifests together only.
+        let out = &self.out;
         assumed.push(format!(
-            "the day is {today}: a rule with an earlier `until` is not there"
+            "the project has hand-written manifests, so its manifests are asked, as they would lie in `{out}`"
         ));
-    }
-    let name = format!("{} for {}", project.name, spec.name);
-    let universe = Universe::of(&spec, &program);
-    let by_hand = program.raws.iter().any(|raw| raw.backend == spec.backend);
-    if !by_hand {
-        let prefix = project.prefix();
-        let side = Side {
-            name,
-            origin: Origin::Project,
-            spec,
-            program,
-            unread: Vec::new(),
-            universe,
-            sources: Arc::new(built.compilation.sources),
-            prefix,
-            assumed,
+        let mut sources = Sources::default();
+        let mut diagnostics = Diagnostics::default();
+        let texts = target.objects.iter().map(|object| {
+            let path = format!("{out}/{}/{}", object.folder, object.file);
+            (path.into(), object.text.as_str().into())
+        });
+        let documents = files::load(texts, &mut sources, &mut diagnostics);
+        let context = Context {
+            version: spec.version,
+            cluster: &program.cluster,
+            namespaces: &program.namespaces,
+            cidr: Cidr::AsTarget,
         };
-        return Ok((side, asked));
+        let reading = read::read(spec.backend, &documents, &context, &mut diagnostics);
+        fine(&sources, "", diagnostics)?;
+        Ok(Side {
+            name,
+            origin: Origin::Manifests,
+            spec,
+            program: Arc::new(reading.program),
+            unread: reading.unread,
+            universe,
+            sources: Arc::new(sources),
+            prefix: String::new(),
+            assumed,
+        })
     }
-    // What a hand-written manifest changes is known of all manifests together only.
-    let out = &built.targets[0].out.value;
-    assumed.push(format!(
-        "the project has hand-written manifests, so its manifests are asked, as they would lie in `{out}`"
-    ));
-    let mut sources = Sources::default();
-    let mut diagnostics = Diagnostics::default();
-    let texts = target.objects.iter().map(|object| {
-        let path = format!("{out}/{}/{}", object.folder, object.file);
-        (path.into(), object.text.as_str().into())
-    });
-    let documents = files::load(texts, &mut sources, &mut diagnostics);
-    let context = Context {
-        version: spec.version,
-        cluster: &program.cluster,
-        namespaces: &program.namespaces,
-        cidr: Cidr::AsTarget,
-    };
-    let reading = read::read(spec.backend, &documents, &context, &mut diagnostics);
-    fine(&sources, "", diagnostics)?;
-    let side = Side {
-        name,
-        origin: Origin::Manifests,
-        spec,
-        program: Arc::new(reading.program),
-        unread: reading.unread,
-        universe,
-        sources: Arc::new(sources),
-        prefix: String::new(),
-        assumed,
-    };
-    Ok((side, asked))
 }
 
 /// The project compiled for the target that is asked about.
@@ -273,7 +305,12 @@ struct Holder {
     assumed: Vec<String>,
 }
 
-fn facts_of_project(about: &About, beside: &Beside, today: Date) -> Result<Holder, Stop> {
+fn facts_of_project(
+    about: &About,
+    held: &[Document],
+    beside: &Beside,
+    today: Date,
+) -> Result<Holder, Stop> {
     if about.reading.facts.is_some() {
         let why = "`--facts` and a project are two sources of facts; give one of them";
         return Err(Failure::new(why).into());
@@ -288,6 +325,11 @@ fn facts_of_project(about: &About, beside: &Beside, today: Date) -> Result<Holde
     let asked = question(&program, &built.compilation);
     let mut spec = target.spec.clone();
     if let Some(cni) = about.reading.cni {
+        spec = spec_of(cni, &mut assumed);
+    } else if let Ok(cni) = enforcing(held)
+        && cni.target != Target::Kubernetes
+        && cni.target != spec.backend
+    {
         spec = spec_of(cni, &mut assumed);
     }
     assumed.push(format!(
@@ -483,7 +525,7 @@ fn question(program: &Program, compilation: &Compilation) -> Option<Check> {
 }
 
 /// A compilation without errors.
-fn usable(compilation: Compilation, prefix: &str) -> Result<Compilation, Stop> {
+pub(super) fn usable(compilation: Compilation, prefix: &str) -> Result<Compilation, Stop> {
     if !compilation.has_errors() {
         return Ok(compilation);
     }

@@ -196,7 +196,7 @@ pub struct Excuse {
 }
 
 /// One conjunction of a rule: the subject is also in `subject` (if said), the other end in `peers`, the traffic in `ports`.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Clause {
     /// Which of the policy's pods; all of them if absent. Said where a service opens only some of them.
     pub subject: Option<Vec<Pods>>,

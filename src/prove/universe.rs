@@ -114,6 +114,30 @@ impl Universe {
         }
     }
 
+    /// The flows that both can be held to.
+    pub fn common(one: &Self, other: &Self) -> Self {
+        let both = |a: &[FlowBox], b: &[FlowBox]| {
+            let pairs = a.iter().flat_map(|a| b.iter().map(move |b| a.intersect(b)));
+            // No universe has DNS names or named ports, so that each two of its boxes have a box in common.
+            pairs.flatten().filter(|flows| !flows.is_empty()).collect()
+        };
+        let ports = one.ports.intersect(&other.ports);
+        Universe {
+            target: match one.target == other.target {
+                true => one.target.clone(),
+                false => format!("{} and {}", one.target, other.target),
+            },
+            ingress: both(&one.ingress, &other.ingress),
+            egress: both(&one.egress, &other.egress),
+            ports: ports.unwrap_or_else(PortSet::empty),
+            nodes: one.nodes.intersect(&other.nodes),
+            proxy: one.proxy && other.proxy,
+            declared_only: one.declared_only || other.declared_only,
+            bounds: one.bounds.union(&other.bounds),
+            absent: one.absent.or(other.absent),
+        }
+    }
+
     /// All flows: what a program speaks about where there is no target.
     pub fn whole() -> Self {
         let everything = FlowBox {

@@ -10,8 +10,8 @@ use crate::meaning::index::Index;
 use crate::model::Action;
 use crate::space::diagram::{Id, Op};
 use crate::space::{
-    AddressSet, Condition, EndpointSet, FlowBox, Pods, PortSet, Ranges, Region, Selector, ValueSet,
-    merge_pods,
+    AddressSet, Condition, EndpointSet, FlowBox, Number, Pods, PortSet, Ranges, Region, Selector,
+    ValueSet, merge_pods,
 };
 
 /// The most words of the source that are tried.
@@ -19,6 +19,9 @@ const HINTS: usize = 400;
 
 /// The most values of one requirement that are taken away one by one.
 const VALUES: usize = 8;
+
+/// The most gaps between ranges of addresses that are tried.
+const GAPS: usize = 32;
 
 /// A set as regions.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -311,17 +314,12 @@ fn addresses(peers: &EndpointSet) -> Vec<EndpointSet> {
         if !set.is_empty() {
             wider.push(AddressSet::full());
         }
-        if !set.v4.is_empty() {
-            wider.push(AddressSet {
-                v4: Ranges::full(),
-                ..set.clone()
-            });
+        // Mostly addresses that do not count, such as those of pods.
+        for v4 in filled(&set.v4) {
+            wider.push(AddressSet { v4, ..set.clone() });
         }
-        if !set.v6.is_empty() {
-            wider.push(AddressSet {
-                v6: Ranges::full(),
-                ..set.clone()
-            });
+        for v6 in filled(&set.v6) {
+            wider.push(AddressSet { v6, ..set.clone() });
         }
         wider
     };
@@ -338,6 +336,18 @@ fn addresses(peers: &EndpointSet) -> Vec<EndpointSet> {
         });
     }
     all
+}
+
+/// The set with more: everything, or one of its gaps; nothing is added to an empty set.
+fn filled<T: Number>(set: &Ranges<T>) -> Vec<Ranges<T>> {
+    if set.is_empty() || set.is_full() {
+        return Vec::new();
+    }
+    let gaps = set.complement();
+    let each = gaps.iter().take(GAPS);
+    std::iter::once(Ranges::full())
+        .chain(each.map(|(low, high)| set.union(&Ranges::of(low, high))))
+        .collect()
 }
 
 fn traffic(ports: &PortSet) -> Vec<PortSet> {

@@ -1,0 +1,314 @@
+//! Two sides against single flows, decided by the definition.
+
+use std::sync::Arc;
+
+use smol_str::SmolStr;
+
+use super::{Aligned, Claim, Ends, Origin, Pair, Side, align};
+use crate::backend::{LogPolicy, Spec};
+use crate::meaning::properties::{Dice, rounds};
+use crate::meaning::{Verdict, decide, in_box};
+use crate::model::{Block, Program, Target};
+use crate::prove::Universe;
+use crate::source::Sources;
+use crate::space::{Condition, Direction, End, Flow, Pod, Region, Traffic};
+
+/// A side of a program, on all flows.
+pub(super) fn side(name: &str, program: Program) -> Side {
+    let mut sources = Sources::default();
+    sources.add("policies.vau", "");
+    Side {
+        name: name.to_owned(),
+        origin: Origin::Project,
+        spec: Spec {
+            name: "prod".into(),
+            backend: Target::Calico,
+            version: (3, 30),
+            log: LogPolicy::Ignore,
+        },
+        program: Arc::new(program),
+        unread: Vec::new(),
+        universe: Universe::whole(),
+        sources: Arc::new(sources),
+        prefix: String::new(),
+        assumed: Vec::new(),
+    }
+}
+
+/// Two programs that have most in common, or nothing.
+pub(super) fn pair(dice: &mut Dice) -> (Program, Program) {
+    let (_, one) = dice.program();
+    let mut other = match dice.roll(3) {
+        0 => dice.program().1,
+        _ => one.clone(),
+    };
+    for policy in &mut other.policies {
+        let blocks = [&mut policy.ingress, &mut policy.egress];
+        for block in blocks.into_iter().flatten() {
+            spoil(dice, block);
+        }
+    }
+    (one, other)
+}
+
+fn spoil(dice: &mut Dice, block: &mut Block) {
+    if !block.rules.is_empty() && dice.roll(6) == 0 {
+        block.rules.remove(dice.roll(block.rules.len()));
+    }
+}
+
+/// Programs that know different things of their namespaces.
+fn apart(dice: &mut Dice) -> (Program, Program) {
+    let (mut one, mut other) = pair(dice);
+    for program in [&mut one, &mut other] {
+        program.cluster.namespaces_closed = dice.roll(4) == 0;
+        if !program.namespaces.is_empty() && dice.roll(2) == 0 {
+            let at = dice.roll(program.namespaces.len());
+            let gone = program.namespaces.remove(at);
+            program.undeclared.push(gone.name);
+        }
+        for namespace in &mut program.namespaces {
+            if dice.roll(2) == 0 && !namespace.labels.is_empty() {
+                let at = dice.roll(namespace.labels.len());
+                match dice.roll(2) {
+                    0 => {
+                        namespace.labels.remove(at);
+                    }
+                    _ => namespace.labels[at].1 = dice.one(&["x", "y", "z"]).into(),
+                }
+            }
+        }
+        program.undeclared.sort();
+        program.undeclared.dedup();
+        if program.cluster.namespaces_closed {
+            program.undeclared.clear();
+        }
+    }
+    (one, other)
+}
+
+/// A pod with the labels that a side gives its namespace.
+fn seen_by(side: &Side, pod: &Pod, world: &Aligned) -> Pod {
+    let mut pod = pod.clone();
+    let declared = |program: &Program| program.namespace(&pod.namespace).cloned();
+    let both = world.programs[0].namespace(&pod.namespace);
+    if let (Some(own), Some(both)) = (declared(&side.program), both) {
+        let agreed = |key: &SmolStr| both.label(key).is_some();
+        for (key, value) in own.labels.iter().filter(|(key, _)| !agreed(key)) {
+            pod.namespace_labels.insert(key.clone(), value.clone());
+        }
+    }
+    pod
+}
+
+fn flow_seen_by(side: &Side, flow: &Flow, world: &Aligned) -> Flow {
+    let mut flow = flow.clone();
+    flow.subject = seen_by(side, &flow.subject, world);
+    if let End::Pod(pod) = &flow.peer {
+        flow.peer = End::Pod(seen_by(side, pod, world));
+    }
+    flow
+}
+
+fn passes(program: &Program, flow: &Flow) -> bool {
+    decide(program, flow).verdict == Verdict::Allow
+}
+
+pub(super) fn through(program: &Program, flow: &Flow) -> bool {
+    passes(program, flow) && flow.mirrored().is_none_or(|other| passes(program, &other))
+}
+
+#[test]
+fn an_aligned_program_decides_as_its_side_does() {
+    let (mut same, mut refused) = (0usize, 0usize);
+    for seed in 1..=rounds(60) {
+        let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let (one, other) = apart(&mut dice);
+        let sides = [side("one", one), side("other", other)];
+        let Ok(world) = align(&sides[0], &sides[1]) else {
+            refused += 1;
+            continue;
+        };
+        for direction in Direction::BOTH {
+            for _ in 0..150 {
+                let flow = dice.flow(&world.programs[0], direction);
+                for (side, program) in sides.iter().zip(&world.programs) {
+                    same += 1;
+                    let seen = flow_seen_by(side, &flow, &world);
+                    assert_eq!(
+                        passes(program, &flow),
+                        passes(&side.program, &seen),
+                        "seed {seed}: {flow}"
+                    );
+                }
+            }
+        }
+    }
+    assert!(same > 5_000 && refused > 0, "{same} {refused}");
+}
+
+#[test]
+fn sides_are_equal_exactly_where_each_implies_the_other() {
+    let mut seen = [0usize; 2];
+    for seed in 1..=rounds(60) {
+        let mut dice = Dice(seed.wrapping_mul(0x1234_5678_9abc_def1));
+        let (one, other) = match seed % 3 {
+            0 => apart(&mut dice),
+            _ => pair(&mut dice),
+        };
+        let sides = [side("one", one), side("other", other)];
+        let (Ok(world), Ok(turned)) = (align(&sides[0], &sides[1]), align(&sides[1], &sides[0]))
+        else {
+            continue;
+        };
+        let programs = &world.programs;
+        for ends in [Ends::Together, Ends::Each] {
+            let equal = Pair::new(&world).compare(Claim::Equal, ends);
+            let forth = Pair::new(&world).compare(Claim::Implies, ends);
+            let back = Pair::new(&turned).compare(Claim::Implies, ends);
+            assert!(equal.too_large.is_empty());
+            seen[usize::from(equal.holds())] += 1;
+            assert_eq!(
+                equal.holds(),
+                forth.holds() && back.holds(),
+                "seed {seed} {ends:?}"
+            );
+            let get = |program: &Program, flow: &Flow| match ends {
+                Ends::Together => through(program, flow),
+                Ends::Each => passes(program, flow),
+            };
+            for apart in &equal.apart {
+                let verdicts = [0, 1].map(|side| get(&programs[side], &apart.flow));
+                assert_ne!(verdicts[0], verdicts[1], "seed {seed}: {}", apart.flow);
+                assert!(verdicts[apart.allowing()]);
+            }
+            for apart in &forth.apart {
+                assert!(get(&programs[0], &apart.flow) && !get(&programs[1], &apart.flow));
+            }
+            for direction in Direction::BOTH {
+                for _ in 0..150 {
+                    let flow = dice.flow(&programs[0], direction);
+                    let known = |pod: &Pod| {
+                        !programs[0].cluster.namespaces_closed
+                            || programs[0].namespace(&pod.namespace).is_some()
+                    };
+                    let peer = match &flow.peer {
+                        End::Pod(pod) => known(pod),
+                        _ => true,
+                    };
+                    if !(peer && known(&flow.subject)) {
+                        continue;
+                    }
+                    let verdicts = [0, 1].map(|side| get(&programs[side], &flow));
+                    assert!(
+                        !equal.holds() || verdicts[0] == verdicts[1],
+                        "seed {seed}: {flow}"
+                    );
+                    assert!(
+                        !forth.holds() || !verdicts[0] || verdicts[1],
+                        "seed {seed}: {flow}"
+                    );
+                }
+            }
+        }
+    }
+    assert!(seen.iter().all(|count| *count > 5), "{seen:?}");
+}
+
+/// Whether a flow is in a region, by the definition: its box and its conditions.
+fn in_region(region: &Region, flow: &Flow) -> bool {
+    let holds = |condition: &Condition| match condition {
+        Condition::Port {
+            transport,
+            name,
+            is,
+        } => {
+            let named = flow
+                .destination()
+                .and_then(|pod| pod.named_ports.get(&(*transport, name.clone())));
+            let is_it = matches!((named, flow.traffic), (Some(number), Traffic::Port(of, port))
+                if of == *transport && port == *number);
+            is_it == *is
+        }
+        Condition::Name { name, is } => {
+            matches!(&flow.peer, End::Outside { names, .. } if names.contains(name)) == *is
+        }
+    };
+    region.direction == flow.direction
+        && in_box(&region.flows, flow)
+        && region.conditions.iter().all(holds)
+}
+
+#[test]
+fn a_diff_applied_to_the_old_side_gives_the_new_one() {
+    let (mut changed, mut same, mut cut) = (0usize, 0usize, 0usize);
+    for seed in 1..=rounds(12) {
+        let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let (one, other) = pair(&mut dice);
+        let sides = [side("old", one), side("new", other)];
+        let Ok(world) = align(&sides[0], &sides[1]) else {
+            continue;
+        };
+        for ends in [Ends::Together, Ends::Each] {
+            let pair = Pair::new(&world);
+            let diff = pair.diff([&sides[0], &sides[1]], ends);
+            assert!(diff.unasked.is_empty() && diff.too_large.is_empty());
+            cut += usize::from(!diff.cut.is_empty());
+            assert_eq!(
+                diff.is_empty(),
+                pair.compare(Claim::Equal, ends).holds(),
+                "seed {seed} {ends:?}"
+            );
+            let says = |flow: &Flow, opens: bool| {
+                let ends: Vec<Flow> = std::iter::once(flow.clone())
+                    .chain(flow.mirrored())
+                    .collect();
+                diff.changes
+                    .iter()
+                    .filter(|change| change.opens == opens)
+                    .any(|change| ends.iter().any(|end| in_region(&change.region, end)))
+            };
+            for direction in Direction::BOTH {
+                for _ in 0..150 {
+                    let flow = dice.flow(&world.programs[0], direction);
+                    let get = |side: usize| match ends {
+                        Ends::Together => through(&world.programs[side], &flow),
+                        Ends::Each => passes(&world.programs[side], &flow),
+                    };
+                    let (old, new) = (get(0), get(1));
+                    let said = match ends {
+                        Ends::Together => [says(&flow, true), says(&flow, false)],
+                        Ends::Each => [true, false].map(|opens| {
+                            diff.changes.iter().any(|change| {
+                                change.opens == opens && in_region(&change.region, &flow)
+                            })
+                        }),
+                    };
+                    let known = |pod: &Pod| {
+                        !world.programs[0].cluster.namespaces_closed
+                            || world.programs[0].namespace(&pod.namespace).is_some()
+                    };
+                    let peer = !matches!(&flow.peer, End::Pod(pod) if !known(pod));
+                    if !(peer && known(&flow.subject)) {
+                        continue;
+                    }
+                    match old == new {
+                        true => same += 1,
+                        false => changed += 1,
+                    }
+                    let differs = [!old && new, old && !new];
+                    // Where the list is cut, what it says is true.
+                    let right = match diff.cut.is_empty() {
+                        true => said == differs,
+                        false => said.iter().zip(differs).all(|(said, is)| !said || is),
+                    };
+                    assert!(right, "seed {seed} {ends:?}: {flow}: {said:?}");
+                }
+            }
+        }
+    }
+    assert!(
+        changed > 30 && same > 500 && cut < 8,
+        "{changed} {same} {cut}"
+    );
+}
