@@ -11,7 +11,7 @@ use smol_str::SmolStr;
 
 use super::Side;
 use crate::backend::read::Unread;
-use crate::model::{Block, Cluster, Namespace, Program};
+use crate::model::{Block, Namespace, Program};
 use crate::prove::Universe;
 use crate::space::{FlowBox, Pods, Same, Selector, ValueSet};
 
@@ -168,25 +168,22 @@ fn namespaces(sides: [&Side; 2], assumed: &mut Vec<String>) -> (Vec<Namespace>, 
 /// The facts that differ.
 fn facts(sides: [&Side; 2]) -> Vec<String> {
     let [a, b] = sides.map(|side| &side.program.cluster);
-    let differ = |get: &dyn Fn(&Cluster) -> String| get(a) != get(b);
-    let told: [(&str, &dyn Fn(&Cluster) -> String); 9] = [
-        ("pods", &|one| format!("{:?}", one.pods)),
-        ("services", &|one| format!("{:?}", one.services)),
-        ("nodes", &|one| format!("{:?}", one.nodes)),
-        ("apiserver", &|one| format!("{:?}", one.apiserver)),
-        ("ipv4", &|one| one.ipv4_none.to_string()),
-        ("ipv6", &|one| one.ipv6_none.to_string()),
-        ("overlay", &|one| format!("{:?}", one.overlay)),
-        ("sctp", &|one| one.sctp.to_string()),
-        ("extended-protocols", &|one| {
-            one.extended_protocols.to_string()
-        }),
+    let told = [
+        ("pods", a.pods != b.pods),
+        ("services", a.services != b.services),
+        ("nodes", a.nodes != b.nodes),
+        ("apiserver", a.apiserver != b.apiserver),
+        ("ipv4", a.ipv4_none != b.ipv4_none),
+        ("ipv6", a.ipv6_none != b.ipv6_none),
+        ("overlay", a.overlay != b.overlay),
+        ("sctp", a.sctp != b.sctp),
+        (
+            "extended-protocols",
+            a.extended_protocols != b.extended_protocols,
+        ),
     ];
-    let names: Vec<SmolStr> = told
-        .iter()
-        .filter(|(_, get)| differ(get))
-        .map(|(name, _)| SmolStr::new(name))
-        .collect();
+    let differ = told.into_iter().filter(|(_, differ)| *differ);
+    let names: Vec<SmolStr> = differ.map(|(name, _)| SmolStr::new_static(name)).collect();
     match names.is_empty() {
         true => Vec::new(),
         false => vec![format!(

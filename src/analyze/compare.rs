@@ -13,6 +13,7 @@ use super::Aligned;
 use super::alike::Alike;
 use crate::backend::read::Unread;
 use crate::meaning::{Decision, Index, Oracle, Partition, Set, TooLarge, Verdict, decide};
+use crate::model::TierId;
 use crate::space::{Direction, EndpointSet, Flow, FlowBox, Pods, PortSet};
 
 /// How many flows of a kind an answer shows.
@@ -90,6 +91,28 @@ pub struct Pair<'a> {
     /// The indexes, which number alike.
     pub indexes: [Arc<Index<'a>>; 2],
     alike: Alike,
+    /// For each side and direction, the partitions whose pods are not open to everything.
+    governed: [[Vec<Partition>; 2]; 2],
+}
+
+/// The place of a direction in a pair.
+fn at(direction: Direction) -> usize {
+    usize::from(direction == Direction::Egress)
+}
+
+/// The partitions where something decides.
+fn governed(index: &Index<'_>, direction: Direction) -> Vec<Partition> {
+    let default = index.program.default.as_ref();
+    let default = default.filter(|default| default.block(direction).is_some());
+    let decided = |partition: &Partition| {
+        default.is_some()
+            || (0..index.program.tiers.len()).any(|tier| {
+                !index
+                    .policies(TierId(tier as u32), *partition, direction)
+                    .is_empty()
+            })
+    };
+    index.partitions().into_iter().filter(decided).collect()
 }
 
 impl<'a> Pair<'a> {
@@ -99,8 +122,11 @@ impl<'a> Pair<'a> {
         let Some((first, second)) = Index::pair(one, other) else {
             unreachable!("aligned programs have one world");
         };
+        let governed = [&first, &second]
+            .map(|index| [Direction::Ingress, Direction::Egress].map(|one| governed(index, one)));
         Pair {
             aligned,
+            governed,
             indexes: [Arc::new(first), Arc::new(second)],
             alike: Alike::new([one, other]),
         }
@@ -189,7 +215,8 @@ impl<'a> Pair<'a> {
         })
     }
 
-    /// The parts of what a side allows at one end: what goes to no pod, and what goes to each partition's pods, of which is kept what they let through.
+    /// The parts of what a side allows at one end: what goes to no pod, what goes to each partition's pods, of which is kept what they let through, and what goes to
+    /// pods that nothing decides about.
     /// Stops as soon as `see` says so. At most `most` partitions are asked; what goes to others is kept as it is, and `false` is given back.
     pub(super) fn through(
         &self,
@@ -210,7 +237,8 @@ impl<'a> Pair<'a> {
         let mut asked = 0;
         let index = &self.indexes[side];
         let mut rest = oracle.and(set, pods)?;
-        for there in index.partitions() {
+        for there in &self.governed[side][at(oracle.direction().opposite())] {
+            let there = *there;
             if oracle.is_empty(rest) {
                 break;
             }
@@ -228,8 +256,12 @@ impl<'a> Pair<'a> {
             let let_in = oracle.admitted(index, there)?;
             let part = oracle.and(part, let_in)?;
             if !oracle.is_empty(part) && !see(oracle, part)? {
-                break;
+                return Ok(true);
             }
+        }
+        // Whoever is left is open to everything.
+        if !oracle.is_empty(rest) {
+            see(oracle, rest)?;
         }
         Ok(true)
     }
@@ -268,7 +300,7 @@ impl<'a> Pair<'a> {
 
     /// Compares both sides at every end.
     pub fn compare(&self, claim: Claim, ends: Ends) -> Comparison {
-        let found: Vec<Result<(Vec<Apart>, Option<Open>), TooLarge>> = self
+        let found: Vec<Result<_, TooLarge>> = self
             .places()
             .par_iter()
             .map(|(partition, direction)| {

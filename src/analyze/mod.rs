@@ -3,10 +3,10 @@
 //! Takes: a [`Side`]: the program of a project for one of its targets, or what the readers made of anybody's manifests, with what it is certain of. Gives:
 //! answers as plain data, one file for each question. Knows no disk, no words of the command line, and not how an answer looks.
 
-pub mod decide;
 mod align;
 mod alike;
 mod compare;
+pub mod decide;
 mod diff;
 mod gather;
 pub mod inventory;

@@ -2,6 +2,7 @@
 
 mod build;
 mod can;
+mod compare;
 mod config;
 mod decide;
 mod fmt;
