@@ -118,8 +118,8 @@ pub fn compile(input: &Input<'_>) -> Compilation {
     let parsed = parse(&sources, &mut diagnostics);
     let manifests = manifests(input, &mut sources, &mut diagnostics);
     let programs = programs(input, &sources, &parsed, &manifests, &mut diagnostics);
-    // The trees are as large as the programs, and nobody needs them from here on.
-    drop(parsed);
+    // The trees are as large as the programs, and nobody needs them from here on. There are millions of pieces, and nothing waits for their end.
+    rayon::spawn(move || drop(parsed));
     let mut excuses = Excuses::default();
     for program in programs.values().flatten() {
         excuses.learn(program);

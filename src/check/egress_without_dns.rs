@@ -5,6 +5,8 @@
 //! program knows, it is reported with that flow. What a rule denies on purpose is not. The servers are those of every rule that allows the service `dns`
 //! or UDP 53 alone; if there is none, CoreDNS in `kube-system`.
 
+use rayon::prelude::*;
+
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::meaning::{By, Index, Verdict};
 use crate::model::{Action, Block, Clause, Cluster, Program, RuleSite, TierId, inhabitant};
@@ -38,13 +40,14 @@ pub(super) fn check(index: &Index<'_>, diagnostics: &mut Diagnostics) {
         return;
     }
     let servers = servers(program);
-    for one in closing {
-        let unheard = one.subject.iter().find_map(|pods| {
-            let pod = inhabitant(&program.namespaces, program.cluster.namespaces_closed, pods)?;
-            unheard(index, &one, &pod, &servers)
-        });
-        if let Some(flow) = unheard {
-            diagnostics.push(
+    let found: Vec<Option<Diagnostic>> = closing
+        .par_iter()
+        .map(|one| {
+            let flow = one.subject.iter().find_map(|pods| {
+                let pod = inhabitant(&program.namespaces, program.cluster.namespaces_closed, pods)?;
+                unheard(index, one, &pod, &servers)
+            })?;
+            Some(
                 Diagnostic::warning(
                     "egress-without-dns",
                     format!("{} closes egress without the DNS allowance", one.what),
@@ -53,8 +56,11 @@ pub(super) fn check(index: &Index<'_>, diagnostics: &mut Diagnostics) {
                 .and(one.span, "for these pods")
                 .because(format!("it calls others, and nobody allows {flow}"))
                 .help("add `allow dns`, or allow it for everybody in a tier above"),
-            );
-        }
+            )
+        })
+        .collect();
+    for warning in found.into_iter().flatten() {
+        diagnostics.push(warning);
     }
 }
 

@@ -91,6 +91,8 @@ pub(crate) fn build(command: &Build, shared: &Shared, console: &Console) -> Outc
             console.say(&format!("{}: {what}", file.shown));
         }
     }
+    // The process ends here: to take its memory back at once costs nothing, to give back millions of pieces costs a tenth of a second.
+    std::mem::forget((built, trees));
     Ok(Exit::Fine)
 }
 

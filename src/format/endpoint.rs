@@ -5,7 +5,7 @@ use smol_str::format_smolstr;
 use super::doc::Doc;
 use super::{Writer, words};
 use crate::syntax::ast::{
-    Endpoint, EndpointKind, Endpoints, IcmpFamily, IcmpMessage, LabelValue, Namespaces,
+    Endpoint, EndpointKind, Endpoints, IcmpFamily, IcmpMessage, Instead, LabelValue, Namespaces,
     NamespacesKind, Operator, Path, PortEntry, PortItem, PortKind, PortList, Requirement, Selector,
     Transport,
 };
@@ -53,11 +53,7 @@ impl Writer<'_> {
             EndpointKind::Anywhere => self.push("anywhere"),
             EndpointKind::IngressProxy => self.push("ingress-proxy"),
             EndpointKind::Dns(name) => self.push(words::quoted(&name.value)),
-            EndpointKind::Name {
-                path,
-                selector,
-                namespaces,
-            } => self.named(path, selector.as_ref(), namespaces.as_ref()),
+            EndpointKind::Name { path, instead } => self.named(path, instead.as_deref()),
             EndpointKind::Union(endpoints) => self.bracketed(
                 ("(", ")", endpoint.span.end),
                 endpoints,
@@ -97,12 +93,15 @@ impl Writer<'_> {
     }
 
     /// A name, and what stands in place of its selector and namespaces.
-    fn named(&mut self, path: &Path, selector: Option<&Selector>, namespaces: Option<&Namespaces>) {
+    fn named(&mut self, path: &Path, instead: Option<&Instead>) {
         self.push(words::path(path));
-        if let Some(selector) = selector {
+        let Some(instead) = instead else {
+            return;
+        };
+        if let Some(selector) = &instead.selector {
             self.selector(selector);
         }
-        if let Some(namespaces) = namespaces {
+        if let Some(namespaces) = &instead.namespaces {
             self.namespaces(namespaces);
         }
     }
@@ -199,11 +198,7 @@ impl Writer<'_> {
             }
             PortKind::Protocol(number) => self.push(format_smolstr!("protocol {number}")),
             PortKind::All => self.push("all"),
-            PortKind::Name {
-                path,
-                selector,
-                namespaces,
-            } => self.named(path, selector.as_ref(), namespaces.as_ref()),
+            PortKind::Name { path, instead } => self.named(path, instead.as_deref()),
         }
     }
 }

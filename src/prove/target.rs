@@ -1,5 +1,6 @@
 //! Everything that is proved of one target: the manifests, what its tests and guards claim, and what hand-written manifests change.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use rayon::prelude::*;
@@ -74,13 +75,13 @@ pub fn target(
     };
     let mut faults = Diagnostics::default();
     let mut documents = read_back(objects, &mut faults);
-    let reading = read::read(spec.backend, &documents, &context, &mut faults);
+    let given: Cow<'_, [Document]> = match raw.is_empty() {
+        true => Cow::Owned(std::mem::take(&mut documents)),
+        false => Cow::Borrowed(&documents),
+    };
+    let reading = read::read(spec.backend, given, &context, &mut faults);
     for fault in faults.iter() {
         diagnostics.push(report::not_readable(spec, fault));
-    }
-    if raw.is_empty() {
-        // The trees are larger than what was read of them.
-        documents = Vec::new();
     }
     let proof = match faults.is_empty() {
         true => prove(program, &reading, &universe),

@@ -108,18 +108,10 @@ impl<'a> Cx<'a> {
         let mut targets = Vec::new();
         let mut good = true;
         for item in services {
-            let ast::EndpointKind::Name {
-                path,
-                selector,
-                namespaces,
-            } = &item.kind
-            else {
+            let ast::EndpointKind::Name { path, instead } = &item.kind else {
                 continue;
             };
-            let written = Written {
-                selector: selector.as_ref(),
-                namespaces: namespaces.as_ref(),
-            };
+            let written = Written::of(instead);
             let found = self.port_name(scope, path, written, Wanted::Endpoint);
             let Some(Argument::Service(service)) = found else {
                 good = false;

@@ -252,15 +252,8 @@ impl Cx<'_> {
                 }))
             }
             ast::EndpointKind::Union(items) => self.union(scope, items, node.span, Sign::Excepted),
-            ast::EndpointKind::Name {
-                path,
-                selector,
-                namespaces,
-            } => {
-                let written = Written {
-                    selector: selector.as_ref(),
-                    namespaces: namespaces.as_ref(),
-                };
+            ast::EndpointKind::Name { path, instead } => {
+                let written = Written::of(instead);
                 self.named(scope, path, written)
             }
         }

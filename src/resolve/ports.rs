@@ -74,12 +74,7 @@ impl Cx<'_> {
         let (mut first_ports, mut first_service) = (None, None);
         let mut unknown = false;
         for item in &list.items {
-            let ast::PortKind::Name {
-                path,
-                selector,
-                namespaces,
-            } = &item.kind
-            else {
+            let ast::PortKind::Name { path, instead } = &item.kind else {
                 match self.port_item(&item.kind, item.span) {
                     Some(some) => ports = ports.union(&some),
                     None => good = false,
@@ -87,10 +82,7 @@ impl Cx<'_> {
                 first_ports = first_ports.or(Some(item.span));
                 continue;
             };
-            let written = Written {
-                selector: selector.as_ref(),
-                namespaces: namespaces.as_ref(),
-            };
+            let written = Written::of(instead);
             match self.port_name(scope, path, written, Wanted::Traffic) {
                 Some(Argument::Ports(some)) => {
                     ports = ports.union(&some);
@@ -127,33 +119,23 @@ impl Cx<'_> {
         let mut all = Some(PortSet::empty());
         for item in &list.items {
             let one = match &item.kind {
-                ast::PortKind::Name {
-                    path,
-                    selector,
-                    namespaces,
-                } => match self.port_name(
-                    scope,
-                    path,
-                    Written {
-                        selector: selector.as_ref(),
-                        namespaces: namespaces.as_ref(),
-                    },
-                    Wanted::Ports,
-                ) {
-                    Some(Argument::Ports(ports)) => Some((*ports).clone()),
-                    Some(Argument::Service(service)) => {
-                        self.report(errors::wrong_kind(
-                            &dotted(path),
-                            path.span,
-                            "service",
-                            "ports",
-                            service.span,
-                        ));
-                        None
+                ast::PortKind::Name { path, instead } => {
+                    match self.port_name(scope, path, Written::of(instead), Wanted::Ports) {
+                        Some(Argument::Ports(ports)) => Some((*ports).clone()),
+                        Some(Argument::Service(service)) => {
+                            self.report(errors::wrong_kind(
+                                &dotted(path),
+                                path.span,
+                                "service",
+                                "ports",
+                                service.span,
+                            ));
+                            None
+                        }
+                        Some(_) => Some(PortSet::empty()),
+                        None => None,
                     }
-                    Some(_) => Some(PortSet::empty()),
-                    None => None,
-                },
+                }
                 kind => self.port_item(kind, item.span),
             };
             all = all.zip(one).map(|(all, one)| all.union(&one));

@@ -101,17 +101,10 @@ impl<'a> Cx<'a> {
     fn argument(&mut self, scope: Scope<'_>, node: &ast::Argument) -> Option<Argument> {
         match node {
             ast::Argument::Endpoint(endpoint) => {
-                if let ast::EndpointKind::Name {
-                    path,
-                    selector,
-                    namespaces,
-                } = &endpoint.kind
+                if let ast::EndpointKind::Name { path, instead } = &endpoint.kind
                     && self.service_named(scope, endpoint).is_some()
                 {
-                    let written = Written {
-                        selector: selector.as_ref(),
-                        namespaces: namespaces.as_ref(),
-                    };
+                    let written = Written::of(instead);
                     return self.port_name(scope, path, written, Wanted::Traffic);
                 }
                 let ends = self.endpoint(scope, endpoint)?;

@@ -26,7 +26,16 @@ pub(super) struct Replaced {
     namespaces: Option<Namespaces>,
 }
 
-impl Written<'_> {
+impl<'n> Written<'n> {
+    /// What the tree has of it.
+    pub(super) fn of(instead: &'n Option<Box<ast::Instead>>) -> Self {
+        let instead = instead.as_deref();
+        Written {
+            selector: instead.and_then(|instead| instead.selector.as_ref()),
+            namespaces: instead.and_then(|instead| instead.namespaces.as_ref()),
+        }
+    }
+
     /// Where it begins, if there is something.
     pub(super) fn span(self) -> Option<Span> {
         let selector = self.selector.map(|selector| selector.span);

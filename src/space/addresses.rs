@@ -143,13 +143,14 @@ impl AddressSet {
     /// the tree of prefixes finds: disjoint, sorted, IPv4 first. `10.0.0.0/8` less one address is one block with one exception.
     pub fn blocks(&self) -> Vec<NetworkBlock> {
         let mut out = Vec::new();
-        let v4: Ranges<u128> = self
+        let v4: Vec<(u128, u128)> = self
             .v4
             .iter()
             .map(|(low, high)| (u128::from(low), u128::from(high)))
             .collect();
+        let v6: Vec<(u128, u128)> = self.v6.iter().collect();
         cover(&v4, 0, 0, 32, v4_net, &mut out);
-        cover(&self.v6, 0, 0, 128, v6_net, &mut out);
+        cover(&v6, 0, 0, 128, v6_net, &mut out);
         out
     }
 }
@@ -196,22 +197,27 @@ fn split(low: u128, high: u128, width: u8) -> Vec<(u128, u8)> {
     }
 }
 
-/// Writes the cheapest blocks for the part of `set` that lies in the prefix `bits` at `at`; returns their cost (CIDRs and exceptions).
-/// Works on the ranges inside the prefix only, so a set of n ranges visits at most n × width prefixes.
+/// Writes the cheapest blocks for the part of `ranges` that lies in the prefix `bits` at `at`; returns their cost (CIDRs and exceptions).
+/// `ranges` are those of the set that meet the prefix: the first and the last of them may reach beyond it.
+///
+/// A prefix of which only one half has something is not weighed. With exceptions it would need one more of them than that half: the other half.
+/// So only prefixes in whose both halves something lies are visited: of n ranges at most n × width, and of a single CIDR one.
 fn cover(
-    set: &Ranges<u128>,
+    ranges: &[(u128, u128)],
     at: u128,
     bits: u8,
     width: u8,
     net: fn(u128, u8) -> IpNet,
     out: &mut Vec<NetworkBlock>,
 ) -> usize {
-    let window = Ranges::of(at, last(at, bits, width));
-    let inside = set.intersect(&window);
-    if inside.is_empty() {
+    let end = last(at, bits, width);
+    let (Some(&(first_low, _)), Some(&(_, last_high))) = (ranges.first(), ranges.last()) else {
         return 0;
-    }
-    if inside == window {
+    };
+    let (low, high) = (first_low.max(at), last_high.min(end));
+    let (at, bits) = enclosing(low, high, width);
+    let end = last(at, bits, width);
+    if ranges.len() == 1 && (low, high) == (at, end) {
         out.push(NetworkBlock {
             net: net(at, bits),
             except: Vec::new(),
@@ -220,27 +226,45 @@ fn cover(
     }
     let mark = out.len();
     let middle = last(at, bits + 1, width) + 1;
-    let split_cost = cover(&inside, at, bits + 1, width, net, out)
-        + cover(&inside, middle, bits + 1, width, net, out);
-    if split_cost <= 1 {
-        return split_cost;
+    let left = &ranges[..ranges.partition_point(|(low, _)| *low < middle)];
+    let right = &ranges[ranges.partition_point(|(_, high)| *high < middle)..];
+    let split_cost = cover(left, at, bits + 1, width, net, out)
+        + cover(right, middle, bits + 1, width, net, out);
+    let mut holes = Vec::new();
+    let mut from = at;
+    for (low, high) in ranges {
+        if *low > from {
+            holes.extend(split(from, low - 1, width));
+        }
+        if *high >= end {
+            break;
+        }
+        from = high + 1;
     }
-    let holes: Vec<IpNet> = window
-        .subtract(&inside)
-        .iter()
-        .flat_map(|(low, high)| split(low, high, width))
-        .map(|(at, bits)| net(at, bits))
-        .collect();
+    if last_high < end {
+        holes.extend(split(from, end, width));
+    }
     if holes.len() < split_cost {
         out.truncate(mark);
         let cost = 1 + holes.len();
         out.push(NetworkBlock {
             net: net(at, bits),
-            except: holes,
+            except: holes.into_iter().map(|(at, bits)| net(at, bits)).collect(),
         });
         return cost;
     }
     split_cost
+}
+
+/// The longest prefix that has both addresses.
+fn enclosing(low: u128, high: u128, width: u8) -> (u128, u8) {
+    let differing = 128 - (low ^ high).leading_zeros() as u8;
+    let bits = width - differing;
+    let at = match differing {
+        128 => 0,
+        _ => low >> differing << differing,
+    };
+    (at, bits)
 }
 
 #[cfg(test)]
@@ -298,6 +322,66 @@ mod tests {
                     all.union(&AddressSet::of(net))
                 });
             assert_eq!(plain, sample);
+        }
+    }
+
+    /// What `blocks` gives, found by weighing every prefix.
+    fn weighed(
+        set: &Ranges<u128>,
+        at: u128,
+        bits: u8,
+        out: &mut Vec<(u128, u8, Vec<(u128, u8)>)>,
+    ) -> usize {
+        let window = Ranges::of(at, super::last(at, bits, 32));
+        let inside = set.intersect(&window);
+        if inside.is_empty() {
+            return 0;
+        }
+        if inside == window {
+            out.push((at, bits, Vec::new()));
+            return 1;
+        }
+        let mark = out.len();
+        let middle = super::last(at, bits + 1, 32) + 1;
+        let apart = weighed(&inside, at, bits + 1, out) + weighed(&inside, middle, bits + 1, out);
+        let holes: Vec<(u128, u8)> = window
+            .subtract(&inside)
+            .iter()
+            .flat_map(|(low, high)| super::split(low, high, 32))
+            .collect();
+        if holes.len() >= apart {
+            return apart;
+        }
+        out.truncate(mark);
+        out.push((at, bits, holes));
+        1 + out[mark].2.len()
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn blocks_cost_as_little_as_if_every_prefix_were_weighed(
+            // Addresses that lie close together, so that ranges share prefixes, and a few far off.
+            ends in proptest::collection::vec((proptest::bool::ANY, 0u32..96, 0u32..24), 0..8),
+        ) {
+            let ranges: Ranges<u32> = ends
+                .iter()
+                .map(|(far, low, length)| {
+                    let base = if *far { 0xc0a8_0000 } else { 0x0a00_0000 };
+                    (base + low, base + low + length)
+                })
+                .collect();
+            let wide = ranges.iter().map(|(low, high)| (low.into(), high.into())).collect();
+            let mut expected = Vec::new();
+            weighed(&wide, 0, 0, &mut expected);
+            let expected: Vec<NetworkBlock> = expected
+                .into_iter()
+                .map(|(at, bits, except)| NetworkBlock {
+                    net: v4_net(at, bits),
+                    except: except.into_iter().map(|(at, bits)| v4_net(at, bits)).collect(),
+                })
+                .collect();
+            let set = AddressSet { v4: ranges, v6: Ranges::empty() };
+            proptest::prop_assert_eq!(set.blocks(), expected);
         }
     }
 }

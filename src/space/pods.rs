@@ -47,7 +47,11 @@ impl Selector {
         match all.0.binary_search_by(|(known, _)| known.as_str().cmp(key)) {
             Ok(at) => all.0[at].1 = all.0[at].1.intersect(values),
             Err(_) if values.is_any() => {}
-            Err(at) => all.0.insert(at, (key.into(), values.clone())),
+            Err(at) => {
+                // Most selectors have one requirement or two, and they live as long as the program.
+                all.0.reserve_exact(1);
+                all.0.insert(at, (key.into(), values.clone()));
+            }
         }
         all
     }

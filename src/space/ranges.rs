@@ -24,9 +24,9 @@ macro_rules! number {
 }
 number!(u8, u16, u32, u128);
 
-/// A set of numbers.
+/// A set of numbers. A list of fixed length: programs hold millions of them, most with one range or none.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct Ranges<T>(Vec<(T, T)>);
+pub struct Ranges<T>(Box<[(T, T)]>);
 
 impl<T: Number> Default for Ranges<T> {
     fn default() -> Self {
@@ -51,24 +51,27 @@ impl<T: Number> FromIterator<(T, T)> for Ranges<T> {
                 _ => merged.push((low, high)),
             }
         }
-        Ranges(merged)
+        Ranges(merged.into())
     }
 }
 
 impl<T: Number> Ranges<T> {
     /// No number.
-    pub const fn empty() -> Self {
-        Ranges(Vec::new())
+    pub fn empty() -> Self {
+        Ranges(Box::default())
     }
 
     /// Every number of the type.
     pub fn full() -> Self {
-        Ranges(vec![(T::MIN, T::MAX)])
+        Ranges(Box::new([(T::MIN, T::MAX)]))
     }
 
     /// The numbers from `low` to `high`, both included; empty if `high < low`.
     pub fn of(low: T, high: T) -> Self {
-        std::iter::once((low, high)).collect()
+        match low <= high {
+            true => Ranges(Box::new([(low, high)])),
+            false => Ranges::empty(),
+        }
     }
 
     /// Whether it has no number.
@@ -125,7 +128,7 @@ impl<T: Number> Ranges<T> {
                 b.next()
             };
         }
-        Ranges(both)
+        Ranges(both.into())
     }
 
     /// Every other number.
@@ -143,7 +146,7 @@ impl<T: Number> Ranges<T> {
         if let Some(start) = from {
             missing.push((start, T::MAX));
         }
-        Ranges(missing)
+        Ranges(missing.into())
     }
 
     /// What is in this one only.

@@ -345,13 +345,21 @@ pub enum EndpointKind {
     Name {
         /// Its path.
         path: Path,
-        /// `{…}`, replacing the entry's selector.
-        selector: Option<Selector>,
-        /// `in …`, replacing the entry's namespaces.
-        namespaces: Option<Namespaces>,
+        /// What stands behind it, in place of the entry's own.
+        instead: Option<Box<Instead>>,
     },
     /// `(E, F)`; only inside `except` and arguments.
     Union(Vec<Endpoint>),
+}
+
+/// What stands behind a name, in place of the selector and namespaces of an entry of the library; one of the two at least. Few names have it, so it
+/// does not take room in all of them.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Instead {
+    /// `{…}`, replacing the entry's selector.
+    pub selector: Option<Selector>,
+    /// `in …`, replacing the entry's namespaces.
+    pub namespaces: Option<Namespaces>,
 }
 
 /// `{…}`: requirements that all hold.
@@ -469,10 +477,8 @@ pub enum PortKind {
     Name {
         /// Its name.
         path: Path,
-        /// What a service of the standard library gets in place of its own selector.
-        selector: Option<Selector>,
-        /// What a service of the standard library gets in place of its own namespaces.
-        namespaces: Option<Namespaces>,
+        /// What a service of the standard library gets in place of its own.
+        instead: Option<Box<Instead>>,
     },
 }
 

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::syntax::ast::{
     Action, Argument, Block, Body, Check, Clause, ClusterItem, Direction, Endpoint, EndpointKind,
-    Endpoints, FactValue, File, IcmpFamily, IcmpMessage, Item, ItemKind, LabelValue, Name,
+    Endpoints, FactValue, File, IcmpFamily, IcmpMessage, Instead, Item, ItemKind, LabelValue, Name,
     NamespacePattern, Namespaces, NamespacesKind, Operator, Otherwise, Path, PortEntry, PortItem,
     PortKind, PortList, Requirement, Rule, Selector, Side, Statement, Test, Transport, Verb,
 };
@@ -294,13 +294,9 @@ impl Dump {
             EndpointKind::Dns(name) => self.line(format!("dns {}", quoted(&name.value))),
             EndpointKind::Name {
                 path: name,
-                selector,
-                namespaces,
+                instead,
             } => self.under(format!("name {}", path(name)), |dump| {
-                dump.optional(selector.as_ref());
-                if let Some(namespaces) = namespaces {
-                    dump.namespaces(namespaces);
-                }
+                dump.instead(instead.as_deref());
             }),
             EndpointKind::Union(endpoints) => self.under("union", |dump| {
                 for endpoint in endpoints {
@@ -310,6 +306,16 @@ impl Dump {
         }
         for except in &endpoint.except {
             self.under("except", |dump| dump.endpoint(except));
+        }
+    }
+
+    fn instead(&mut self, instead: Option<&Instead>) {
+        let Some(instead) = instead else {
+            return;
+        };
+        self.optional(instead.selector.as_ref());
+        if let Some(namespaces) = &instead.namespaces {
+            self.namespaces(namespaces);
         }
     }
 
@@ -407,14 +413,10 @@ impl Dump {
             PortKind::All => "all".into(),
             PortKind::Name {
                 path: name,
-                selector,
-                namespaces,
+                instead,
             } => {
                 self.under(format!("ports {}", path(name)), |dump| {
-                    dump.optional(selector.as_ref());
-                    if let Some(namespaces) = namespaces {
-                        dump.namespaces(namespaces);
-                    }
+                    dump.instead(instead.as_deref());
                 });
                 return;
             }

@@ -13,6 +13,8 @@ pub mod document;
 pub mod files;
 pub mod yaml;
 
+use std::borrow::Cow;
+
 use smol_str::SmolStr;
 
 use super::{calico, cilium, kubernetes};
@@ -69,16 +71,17 @@ pub struct Unread {
     pub span: Span,
 }
 
-/// What the manifests of a cluster that runs a target decide. What is invalid is reported, and is not in the reading.
-pub fn read(
+/// What the manifests of a cluster that runs a target decide. What is invalid is reported, and is not in the reading. Documents that are given away are
+/// dropped while they are read, as far as that is possible: they are larger than what is read of them.
+pub fn read<'d>(
     target: Target,
-    documents: &[document::Document],
+    documents: impl Into<Cow<'d, [document::Document]>>,
     context: &Context<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Reading {
     match target {
-        Target::Kubernetes => kubernetes::read::read(documents, context, diagnostics),
+        Target::Kubernetes => kubernetes::read::read(&documents.into(), context, diagnostics),
         Target::Calico => calico::read::read(documents, context, diagnostics),
-        Target::Cilium => cilium::read::read(documents, context, diagnostics),
+        Target::Cilium => cilium::read::read(&documents.into(), context, diagnostics),
     }
 }

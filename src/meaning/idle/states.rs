@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use smol_str::SmolStr;
 
 use super::parts::{Part, negated_keys, parts};
@@ -80,6 +80,14 @@ fn blocks(program: &Program) -> impl Iterator<Item = (RuleSite, Direction, &Bloc
         .filter_map(|(site, direction, block)| Some((site, direction, block?)))
 }
 
+/// How many rules a program has; those of one place in the text are one.
+pub(super) fn count(program: &Program) -> usize {
+    let rules = blocks(program).flat_map(|(_, direction, block)| {
+        block.rules.iter().map(move |rule| (rule.span, direction))
+    });
+    rules.collect::<FxHashSet<(Span, Direction)>>().len()
+}
+
 impl States {
     pub(super) fn new(program: &Program) -> Self {
         let mut states = States {
@@ -131,11 +139,6 @@ impl States {
         if !keys.is_empty() {
             self.negated.insert(group, keys);
         }
-    }
-
-    /// How many rules there are.
-    pub(super) fn len(&self) -> usize {
-        self.groups.len()
     }
 
     /// The rules in order, each with its group.

@@ -346,8 +346,7 @@ fn bare_name(endpoint: Endpoint) -> Argument {
     match endpoint.kind {
         EndpointKind::Name {
             path,
-            selector: None,
-            namespaces: None,
+            instead: None,
         } if endpoint.except.is_empty() => Argument::Name(path),
         kind => Argument::Endpoint(Endpoint { kind, ..endpoint }),
     }
@@ -358,8 +357,7 @@ fn endpoint_named(path: crate::syntax::ast::Path) -> Endpoint {
     Endpoint {
         kind: EndpointKind::Name {
             path,
-            selector: None,
-            namespaces: None,
+            instead: None,
         },
         except: Vec::new(),
         span,

@@ -4,8 +4,8 @@ use super::{Node, Reader};
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
 use crate::syntax::ast::{
-    Endpoint, EndpointKind, Endpoints, Namespaces, NamespacesKind, Operator, Path, Requirement,
-    Selector,
+    Endpoint, EndpointKind, Endpoints, Instead, Namespaces, NamespacesKind, Operator, Path,
+    Requirement, Selector,
 };
 use crate::syntax::grammar::Rule;
 
@@ -33,6 +33,7 @@ impl Reader<'_> {
                 None => whole = false,
             }
         }
+        except.shrink_to_fit();
         let kind = kind?;
         whole.then_some(Endpoint { kind, except, span })
     }
@@ -130,19 +131,12 @@ impl Reader<'_> {
     }
 
     fn named(&mut self, node: Node<'_>) -> Option<EndpointKind> {
-        let (path, selector, namespaces) = self.name_replaced(node)?;
-        Some(EndpointKind::Name {
-            path,
-            selector,
-            namespaces,
-        })
+        let (path, instead) = self.name_replaced(node)?;
+        Some(EndpointKind::Name { path, instead })
     }
 
     /// A name, and what stands in place of its selector and namespaces.
-    pub(super) fn name_replaced(
-        &mut self,
-        node: Node<'_>,
-    ) -> Option<(Path, Option<Selector>, Option<Namespaces>)> {
+    pub(super) fn name_replaced(&mut self, node: Node<'_>) -> Option<(Path, Option<Box<Instead>>)> {
         let mut path = None;
         let mut selector = None;
         let mut namespaces = None;
@@ -162,7 +156,13 @@ impl Reader<'_> {
             }
         }
         let path = path?;
-        whole.then_some((path, selector, namespaces))
+        let instead = (selector.is_some() || namespaces.is_some()).then(|| {
+            Box::new(Instead {
+                selector,
+                namespaces,
+            })
+        });
+        whole.then_some((path, instead))
     }
 
     pub(super) fn namespaces(&mut self, node: Node<'_>) -> Option<Namespaces> {
@@ -215,6 +215,7 @@ impl Reader<'_> {
             self.too_long(span);
             return None;
         }
+        values.shrink_to_fit();
         let key = key?;
         whole.then_some(Requirement {
             key,

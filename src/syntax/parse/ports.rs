@@ -41,12 +41,8 @@ impl Reader<'_> {
             }
             Rule::kw_all => PortKind::All,
             _ => {
-                let (path, selector, namespaces) = self.name_replaced(node)?;
-                PortKind::Name {
-                    path,
-                    selector,
-                    namespaces,
-                }
+                let (path, instead) = self.name_replaced(node)?;
+                PortKind::Name { path, instead }
             }
         };
         Some(PortItem { kind, span })
@@ -58,8 +54,7 @@ impl Reader<'_> {
         PortItem {
             kind: PortKind::Name {
                 path,
-                selector: None,
-                namespaces: None,
+                instead: None,
             },
             span,
         }
@@ -105,6 +100,7 @@ impl Reader<'_> {
             self.too_long(span);
             return None;
         }
+        entries.shrink_to_fit();
         whole.then_some(PortKind::Transport { protocol, entries })
     }
 

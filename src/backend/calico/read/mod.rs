@@ -24,6 +24,7 @@ mod tier;
 mod traffic;
 mod world;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use rayon::prelude::*;
@@ -48,48 +49,57 @@ const POLICIES: [&str; 4] = [
 
 /// Reads the objects of a cluster: Calico's own of `projectcalico.org/v3`, and the Kubernetes NetworkPolicies, which stand in the tier `default` at order 1000. What
 /// Calico refuses is reported as `invalid-manifest`, and left out; objects that decide nothing about pods are passed over.
-pub fn read(
-    documents: &[Document],
+pub fn read<'d>(
+    documents: impl Into<Cow<'d, [Document]>>,
     context: &Context<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Reading {
-    duplicates(documents, diagnostics);
-    let world = World::new(documents, context, diagnostics);
+    let documents = documents.into();
+    duplicates(&documents, diagnostics);
+    let world = World::new(&documents, context, diagnostics);
     let version = context.version;
     let mut tiers = Vec::new();
     let mut unread = Vec::new();
-    let mut policies = Vec::new();
-    for document in documents {
+    for document in &*documents {
         match (document.api_version.as_str(), document.kind.as_str()) {
             (API_VERSION, "Tier") => tiers.extend(tier::tier(document, version, diagnostics)),
             (API_VERSION, kind) if POLICIES.contains(&kind) => {
-                if kind.starts_with("Staged") && version < (3, 30) {
+                if !is_known(kind, version) {
                     let why =
                         format!("no matches for kind \"{kind}\" in version \"{API_VERSION}\"");
                     diagnostics.push(invalid(document.span(), why));
-                } else {
-                    policies.push(document);
                 }
             }
             (group, kind) if decides(group, kind) => unread.extend(foreign(document)),
             _ => {}
         }
     }
-    let read: Vec<(Option<Parsed>, Diagnostics)> = policies
-        .par_iter()
-        .map(|document| {
+    let mut parsed = kubernetes::policies(&documents, context, &mut unread, diagnostics);
+    let one = |document: &Document| {
+        let kind = document.kind.as_str();
+        let is_policy = document.api_version == API_VERSION && POLICIES.contains(&kind);
+        (is_policy && is_known(kind, version)).then(|| {
             let mut own = Diagnostics::default();
             (policy::policy(document, &world, &mut own), own)
         })
-        .collect();
-    let mut parsed = kubernetes::policies(documents, context, &mut unread, diagnostics);
-    for (policy, faults) in read {
+    };
+    let read: Vec<Option<(Option<Parsed>, Diagnostics)>> = match documents {
+        Cow::Borrowed(all) => all.par_iter().map(one).collect(),
+        // Each is dropped as soon as it is read.
+        Cow::Owned(all) => all.into_par_iter().map(|document| one(&document)).collect(),
+    };
+    for (policy, faults) in read.into_iter().flatten() {
         diagnostics.extend(faults);
         parsed.extend(policy);
     }
     let mut chain = tier::chain(tiers, parsed, version);
     chain.unread.extend(unread);
     chain.into_reading(context)
+}
+
+/// Whether a version has a kind of policies.
+fn is_known(kind: &str, version: (u16, u16)) -> bool {
+    !kind.starts_with("Staged") || version >= (3, 30)
 }
 
 /// Whether objects of a kind decide flows of pods on Calico, though they are none that are read here.
