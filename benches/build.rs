@@ -8,6 +8,7 @@
     reason = "a bench prints, and fails by panicking"
 )]
 
+mod adversaries;
 mod programs;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use adversaries::adversaries;
 use programs::Size;
 use vauban::backend::{self, LogPolicy, Object, Spec};
 use vauban::diagnostic::Diagnostics;
@@ -29,6 +31,10 @@ const MOST_COPIES: f64 = 5.0;
 const MOST_MEMORY: u64 = 300 * 1024;
 /// The most memory that a build with its proof may take at the greatest size, in KiB.
 const MOST_PROVED: u64 = 400 * 1024;
+/// How large the hard programs are.
+const ADVERSARIES: usize = 400;
+/// The longest that one of them may take until its answer, or its error.
+const LONGEST: Duration = Duration::from_secs(10);
 /// The most that the greatest size may take, in times of a hundredth of it.
 const MOST_GROWTH: f64 = 150.0;
 
@@ -164,6 +170,17 @@ fn project(files: &[(String, String)], backend: Target, folder: &Path) {
 
 /// Time and greatest memory (KiB) of a cold build by the tool itself, with these options.
 fn cold(folder: &Path, options: &[&str]) -> (Duration, u64) {
+    let (time, memory, code, said) = run(folder, options);
+    assert!(
+        code == Some(0),
+        "the build fails: {}",
+        said.lines().take(20).collect::<Vec<_>>().join("\n")
+    );
+    (time, memory)
+}
+
+/// The same of a build that may end in an error, with its exit code and what it said.
+fn run(folder: &Path, options: &[&str]) -> (Duration, u64, Option<i32>, String) {
     let _ = std::fs::remove_dir_all(folder.join("out"));
     let start = Instant::now();
     let mut child = Command::new(env!("CARGO_BIN_EXE_vauban"))
@@ -192,12 +209,40 @@ fn cold(folder: &Path, options: &[&str]) -> (Duration, u64) {
     if let Some(mut stderr) = child.stderr.take() {
         let _ = std::io::Read::read_to_string(&mut stderr, &mut said);
     }
-    assert!(
-        ended.success(),
-        "the build fails: {}",
-        said.lines().take(20).collect::<Vec<_>>().join("\n")
+    (time, memory, ended.code(), said)
+}
+
+/// Builds hard programs; gives what is missed.
+fn hard() -> Vec<String> {
+    let mut missed = Vec::new();
+    println!(
+        "\n| hard program of {ADVERSARIES} | target | ms | greatest memory, MiB | ends in |\n|---|---|---|---|---|"
     );
-    (time, memory)
+    for adversary in adversaries(ADVERSARIES) {
+        for target in [Target::Calico, Target::Cilium, Target::Kubernetes] {
+            let folder = tempfile::tempdir().unwrap();
+            let files = [("main.vau".to_owned(), adversary.text.clone())];
+            project(&files, target, folder.path());
+            let (time, memory, code, said) = run(folder.path(), &[]);
+            let error = said.lines().find_map(|line| line.strip_prefix("error["));
+            let ends = match (code, error.and_then(|line| line.split(']').next())) {
+                (Some(0), _) => "an answer".to_owned(),
+                (Some(1), Some(name)) => format!("`{name}`"),
+                _ => "neither".to_owned(),
+            };
+            println!(
+                "| {} | {} | {} | {:.0} | {ends} |",
+                adversary.name,
+                target.word(),
+                milliseconds(time),
+                memory as f64 / 1024.0
+            );
+            if time > LONGEST || memory > MOST_PROVED || ends == "neither" {
+                missed.push(format!("{} for {}", adversary.name, target.word()));
+            }
+        }
+    }
+    missed
 }
 
 fn copy(folder: &Path) -> Duration {
@@ -289,6 +334,7 @@ fn main() {
             }
         }
     }
+    missed.extend(hard());
     println!("\n| target | size | in times of a hundredth |\n|---|---|---|");
     for ((target, namespaces), time) in &whole {
         if let Some(small) = whole

@@ -78,13 +78,16 @@ fn name(policy: &Policy) -> String {
 
 fn too_large(program: &Program, policy: PolicyId, fault: &TooLarge) -> Diagnostic {
     let policy = program.policy(policy);
-    Diagnostic::error(
+    let diagnostic = Diagnostic::error(
         "too-many-combinations",
         format!("what `{}` decides is too large to work out", name(policy)),
     )
-    .at(policy.span, "this policy, among others")
-    .because(fault.to_string())
-    .help("ask about fewer labels, or put the policies in an order")
+    .at(policy.span, "this policy, among others");
+    let asking = fault.rules.iter().map(|rule| program.rule(*rule).span);
+    asking
+        .fold(diagnostic, |all, rule| all.and(rule, "asks about labels"))
+        .because(fault.to_string())
+        .help("ask about fewer labels, or put the policies in an order")
 }
 
 fn report(

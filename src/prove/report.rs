@@ -195,17 +195,25 @@ pub(super) fn raw_undecided(spec: &Spec, raw: Span, undecided: &Undecided) -> Di
 }
 
 /// A comparison that is too large to make: nothing may be written.
-pub(super) fn too_large(spec: &Spec, fault: &TooLarge) -> Diagnostic {
-    Diagnostic::error(
+pub(super) fn too_large(program: &Program, spec: &Spec, fault: &TooLarge) -> Diagnostic {
+    let mut diagnostic = Diagnostic::error(
         "proof-too-large",
         format!(
             "what was made for {} cannot be proved within bounds",
             spec.spoken()
         ),
-    )
-    .on_target(&spec.name)
-    .because(fault.to_string())
-    .help("ask about fewer labels in the policies of that namespace")
+    );
+    for (at, rule) in fault.rules.iter().enumerate() {
+        let span = program.rule(*rule).span;
+        diagnostic = match at {
+            0 => diagnostic.at(span, "this rule, among others"),
+            _ => diagnostic.and(span, "and this one"),
+        };
+    }
+    diagnostic
+        .on_target(&spec.name)
+        .because(fault.to_string())
+        .help("ask about fewer labels in the policies of that namespace")
 }
 
 /// One end of a failed claim: its decision in the program's text, and in the manifests where these decide otherwise.

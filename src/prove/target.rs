@@ -161,7 +161,7 @@ fn say(
         diagnostics.push(report::not_understood(spec, undecided));
     }
     for fault in &proof.too_large {
-        diagnostics.push(report::too_large(spec, fault));
+        diagnostics.push(report::too_large(program, spec, fault));
     }
 }
 
@@ -188,7 +188,7 @@ fn hand_written(
         diagnostics.push(report::raw_undecided(spec, raw.span, undecided));
     }
     for fault in &changed.too_large {
-        diagnostics.push(report::too_large(spec, fault));
+        diagnostics.push(report::too_large(program, spec, fault));
     }
 }
 

@@ -339,8 +339,12 @@ fn refuse_stuck(program: &Program, spec: &Spec, stuck: Stuck) -> Diagnostic {
     if let Some(flow) = stuck.flow {
         refusal = refusal.because(format!("for example {flow}"));
     }
+    let part = match stuck.why {
+        Why::TooLarge => "asks about labels",
+        _ => "cuts into it",
+    };
     for other in stuck.others.iter().take(5) {
-        refusal = refusal.and(program.rule(*other).span, "cuts into it");
+        refusal = refusal.and(program.rule(*other).span, part);
     }
     refusal.help(help)
 }

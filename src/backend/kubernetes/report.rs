@@ -3,6 +3,7 @@
 use crate::backend::lower::{Blocker, Failure, Origin, Trouble, Why};
 use crate::backend::{Spec, missing_fact, refuse};
 use crate::diagnostic::Diagnostic;
+use crate::meaning::TooLarge;
 use crate::model::{Program, RuleSite};
 use crate::source::Span;
 use crate::space::{Flow, Inexpressible};
@@ -31,7 +32,7 @@ impl Desk<'_> {
                 .into_iter()
                 .map(|failure| self.failure(failure))
                 .collect(),
-            Trouble::TooLarge(too_large) => vec![self.too_large(span, &too_large.to_string())],
+            Trouble::TooLarge(too_large) => vec![self.too_large(span, &too_large)],
             Trouble::NotExact(flow) => vec![self.not_exact(span, &flow)],
         }
     }
@@ -40,7 +41,7 @@ impl Desk<'_> {
         let span = self.span(failure.origin);
         match failure.why {
             Why::TooMany => self.too_many(failure.origin, &failure.blockers),
-            Why::TooLarge(too_large) => self.too_large(span, &too_large.to_string()),
+            Why::TooLarge(too_large) => self.too_large(span, &too_large),
             Why::NotExact(flow) => self.not_exact(span, &flow),
             Why::Inexpressible(why) => {
                 let (name, fact, because, help) = match why {
@@ -175,15 +176,21 @@ impl Desk<'_> {
         labelled(subject) && peers
     }
 
-    fn too_large(self, span: Span, why: &str) -> Diagnostic {
-        refuse(
+    fn too_large(self, span: Span, why: &TooLarge) -> Diagnostic {
+        let refusal = refuse(
             self.spec,
             "lowering-too-large",
             span,
             "would need too much to decide what this means",
-        )
-        .because(why)
-        .help("use fewer independent labels in the subjects and peers of this namespace")
+        );
+        let asking = why.rules.iter().map(|rule| self.program.rule(*rule).span);
+        asking
+            .filter(|asking| *asking != span)
+            .fold(refusal, |refusal, asking| {
+                refusal.and(asking, "asks about labels")
+            })
+            .because(why.to_string())
+            .help("use fewer independent labels in the subjects and peers of this namespace")
     }
 
     fn not_exact(self, span: Span, flow: &Flow) -> Diagnostic {

@@ -23,9 +23,9 @@ use self::levels::Levels;
 pub(crate) use self::program::{PolicyDiagram, terminal};
 use super::decide::Verdict;
 use super::index::{Index, Partition};
-use crate::model::{PolicyId, Program, Rule, RuleRef, TierId};
+use crate::model::{PolicyId, Program, Rule, RuleRef, RuleSite, TierId};
 use crate::space::diagram::{Budget, Full, Id, Manager, Op};
-use crate::space::{Direction, Flow, FlowBox};
+use crate::space::{Direction, Flow, FlowBox, Pods};
 
 /// A set of flows whose subject lies in the oracle's partition; good for that oracle only. Two equal sets are the same value, save
 /// that in a closed world two sets may differ in flows that cannot be: ask [`Oracle::is_empty`] of their differences.
@@ -50,7 +50,12 @@ pub struct TooLarge {
     pub policies: usize,
     /// How many labels, names and accounts they ask about.
     pub questions: usize,
+    /// The rules among them that ask about most labels, at most [`MOST_NAMED`], in order: of the program whose oracle it is.
+    pub rules: Vec<RuleRef>,
 }
+
+/// How many rules an error names.
+const MOST_NAMED: usize = 4;
 
 impl fmt::Display for TooLarge {
     /// `the 40 policies on ingress of pods in shop ask about 90 independent labels and names: too many combinations`
@@ -181,7 +186,50 @@ impl<'p> Oracle<'p> {
             direction: self.direction,
             policies: self.policies.iter().map(Vec::len).sum(),
             questions: self.levels.len(),
+            rules: self.asking_most(),
         })
+    }
+
+    /// The rules that ask about most labels, with those that their policy's subject asks about.
+    fn asking_most(&self) -> Vec<RuleRef> {
+        let program = self.index.program;
+        let labels = |pods: &[Pods]| -> usize {
+            let all = pods.iter().map(|pods| pods.labels.iter().len());
+            all.sum()
+        };
+        let mut asking: Vec<(usize, RuleRef)> = Vec::new();
+        let ids = self.policies.iter().flatten().map(|id| {
+            let policy = program.policy(*id);
+            (
+                RuleSite::Policy(*id),
+                &policy.subject,
+                policy.block(self.direction),
+            )
+        });
+        let default = program.default.iter();
+        let default =
+            default.map(|one| (RuleSite::Default, &one.subject, one.block(self.direction)));
+        for (site, subject, block) in ids.chain(default) {
+            for (at, rule) in block.iter().flat_map(|block| &block.rules).enumerate() {
+                let peers = rule.clauses.iter().map(|clause| labels(&clause.peers.pods));
+                let asks = labels(subject) + peers.sum::<usize>();
+                let rule = at as u32;
+                let direction = self.direction;
+                asking.push((
+                    asks,
+                    RuleRef {
+                        site,
+                        direction,
+                        rule,
+                    },
+                ));
+            }
+        }
+        asking.sort_by_key(|(asks, _)| std::cmp::Reverse(*asks));
+        asking.truncate(MOST_NAMED);
+        let mut named: Vec<RuleRef> = asking.into_iter().map(|(_, rule)| rule).collect();
+        named.sort_unstable();
+        named
     }
 
     /// The partition that it speaks about.
@@ -218,12 +266,11 @@ impl<'p> Oracle<'p> {
             known: FxHashMap::default(),
         };
         self.swap(&mut voice);
-        let allowed = self.checked(|oracle| {
-            let decision = oracle.decision()?;
-            oracle.manager.apply(Op::Same, decision, Id::ALLOW)
-        });
+        let decision = self.decision();
+        // What is too large is told in words of this oracle's own program.
         self.swap(&mut voice);
-        allowed.map(Set)
+        self.checked(|oracle| oracle.manager.apply(Op::Same, decision?, Id::ALLOW))
+            .map(Set)
     }
 
     /// Lets another program speak: both number values alike, so that the diagrams remain comparable.

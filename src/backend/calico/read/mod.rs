@@ -63,12 +63,9 @@ pub fn read<'d>(
     for document in &*documents {
         match (document.api_version.as_str(), document.kind.as_str()) {
             (API_VERSION, "Tier") => tiers.extend(tier::tier(document, version, diagnostics)),
-            (API_VERSION, kind) if POLICIES.contains(&kind) => {
-                if !is_known(kind, version) {
-                    let why =
-                        format!("no matches for kind \"{kind}\" in version \"{API_VERSION}\"");
-                    diagnostics.push(invalid(document.span(), why));
-                }
+            (API_VERSION, kind) if POLICIES.contains(&kind) && !is_known(kind, version) => {
+                let why = format!("no matches for kind \"{kind}\" in version \"{API_VERSION}\"");
+                diagnostics.push(invalid(document.span(), why));
             }
             (group, kind) if decides(group, kind) => unread.extend(foreign(document)),
             _ => {}

@@ -145,11 +145,11 @@ pub(super) fn lower(
                         &mut stuck,
                     );
                 }
-                Err(_) => stuck.push(Stuck {
+                Err(too_large) => stuck.push(Stuck {
                     span: lane.sites[touching[*at][0]].span,
                     why: Why::TooLarge,
                     flow: None,
-                    others: Vec::new(),
+                    others: too_large.rules,
                 }),
             }
         }
