@@ -8,6 +8,7 @@ mod alike;
 mod compare;
 pub mod decide;
 mod diff;
+pub mod findings;
 mod gather;
 pub mod inventory;
 #[cfg(test)]

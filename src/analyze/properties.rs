@@ -28,6 +28,7 @@ pub(super) fn side(name: &str, program: Program) -> Side {
         },
         program: Arc::new(program),
         unread: Vec::new(),
+        ranks: Vec::new(),
         universe: Universe::whole(),
         sources: Arc::new(sources),
         prefix: String::new(),

@@ -32,6 +32,8 @@ pub struct Side {
     pub program: Arc<Program>,
     /// The flows of which nothing is decided, since a part was not understood: no fewer. Empty for a project without hand-written manifests.
     pub unread: Vec<Unread>,
+    /// Of manifests, for each policy, how far its author has put it behind others of its tier; empty for a project, whose order is all in its program.
+    pub ranks: Vec<u32>,
     /// The flows that it can be held to.
     pub universe: Universe,
     /// The files that places point into.

@@ -133,6 +133,21 @@ pub(crate) enum Command {
         after_help = "Sides are named as for `equal`.\n\nExamples:\n  vauban diff origin/main .\n  vauban diff HEAD~1 . --as markdown > comment.md\n  vauban diff cluster/ policies --target prod\nExit codes: 0 proved equal, 1 something opens or closes or is not understood, 2 a side could not be used."
     )]
     Diff(Diff),
+    /// Report what lints find in a project or in manifests
+    #[command(
+        after_help = "Examples:\n  vauban lint cluster/\n  vauban lint cluster/ --inventory workloads.yaml    # also policies that select nobody who is there\nExit codes: 0 no findings, 1 findings (warnings, too: they are the answer), 2 the input could not be used."
+    )]
+    Lint(Lint),
+    /// Report rules and objects that could be taken away
+    #[command(
+        after_help = "Rules that never decide, rules and whole objects without which every flow is decided the same, allows that are denied above.\n\nExample:\n  vauban shadowed cluster/\nExit codes: 0 no findings, 1 findings, 2 the input could not be used."
+    )]
+    Shadowed(Lint),
+    /// Report policies that decide a flow differently although nobody has ordered them
+    #[command(
+        after_help = "Of a project that is an error, and `check` reports it. Calico decides by name between equal orders, and Cilium lets a deny prevail: both are silent about it.\n\nExample:\n  vauban conflicts cluster/\nExit codes: 0 no findings, 1 findings, 2 the input could not be used."
+    )]
+    Conflicts(Lint),
     /// Lay out sources
     #[command(
         after_help = "Examples:\n  vauban fmt\n  vauban fmt policies/books --check\n  vauban fmt - < draft.vau"
@@ -388,6 +403,16 @@ pub(crate) struct Compare {
     /// Compare what is decided at each end of a connection, even where the other end lets nothing through
     #[arg(long)]
     pub(crate) legs: bool,
+}
+
+/// `lint`, `shadowed` and `conflicts`
+#[derive(Args, Debug)]
+pub(crate) struct Lint {
+    /// A project's folder, or a file or folder of manifests; if left out, the nearest project from here upward
+    #[arg(value_name = "PATH")]
+    pub(crate) side: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) sides: Sides,
 }
 
 /// `diff`

@@ -17,6 +17,7 @@ mod explain;
 mod fmt;
 mod index;
 mod init;
+mod lint;
 mod manifests;
 mod output;
 mod owners;
@@ -39,6 +40,7 @@ use crate::diagnostic::Diagnostic;
 use crate::source::Sources;
 use args::{Arguments, Command, FormatChoice};
 use console::Console;
+use lint::Which;
 
 /// What a command comes to.
 type Outcome = Result<Exit, Stop>;
@@ -133,6 +135,13 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
             compare::compare(command, Claim::Implies, &arguments.shared, &console)
         }
         Command::Diff(command) => diff::diff(command, &arguments.shared, &console),
+        Command::Lint(command) => lint::lint(command, Which::All, &arguments.shared, &console),
+        Command::Shadowed(command) => {
+            lint::lint(command, Which::Shadowed, &arguments.shared, &console)
+        }
+        Command::Conflicts(command) => {
+            lint::lint(command, Which::Conflicts, &arguments.shared, &console)
+        }
         Command::Fmt(command) => fmt::fmt(command, &console),
         Command::Owners(command) => owners::owners(command, &arguments.shared, &console),
         Command::Explain(command) => explain::explain(command, &console),

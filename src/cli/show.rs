@@ -120,6 +120,7 @@ fn of_project(command: &Show, shared: &Shared, console: &Console) -> Result<Opti
         spec: target.spec,
         program,
         unread: Vec::new(),
+        ranks: Vec::new(),
         sources: Arc::new(compilation.sources),
         prefix,
         assumed,

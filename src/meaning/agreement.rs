@@ -44,6 +44,8 @@ pub(super) struct Before {
     ancestors: FxHashMap<PolicyId, Arc<Vec<u64>>>,
     /// The bit of each policy that has a successor.
     bits: FxHashMap<PolicyId, usize>,
+    /// Where these are said, they alone count: a policy comes before those of a larger rank.
+    ranks: Option<Vec<u32>>,
 }
 
 impl Before {
@@ -81,16 +83,56 @@ impl Before {
             }
             ancestors.insert(id, Arc::new(all));
         }
-        Before { ancestors, bits }
+        Before {
+            ancestors,
+            bits,
+            ranks: None,
+        }
+    }
+
+    /// An order by rank, one for each policy.
+    fn by_rank(ranks: Vec<u32>) -> Self {
+        Before {
+            ancestors: FxHashMap::default(),
+            bits: FxHashMap::default(),
+            ranks: Some(ranks),
+        }
     }
 
     /// Whether the first comes before the second.
     pub(super) fn is_before(&self, first: PolicyId, second: PolicyId) -> bool {
+        if let Some(ranks) = &self.ranks {
+            return ranks[first.0 as usize] < ranks[second.0 as usize];
+        }
         match (self.bits.get(&first), self.ancestors.get(&second)) {
             (Some(bit), Some(all)) => all[bit / 64] & 1 << (bit % 64) != 0,
             _ => false,
         }
     }
+}
+
+/// Two policies that decide a flow differently, and that nobody has ordered.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Conflict {
+    /// The policies.
+    pub pair: [PolicyId; 2],
+    /// The rules that decide.
+    pub rules: [RuleRef; 2],
+    /// The flow.
+    pub flow: Flow,
+}
+
+/// The pairs of policies of one tier that decide a flow differently, where only a larger rank comes after a smaller one; `ranks` has one for each policy.
+/// The number of those whose answer is too large is at least what is given beside them, if there are any.
+pub fn conflicts(index: &Arc<Index>, ranks: Vec<u32>) -> (Vec<Conflict>, usize) {
+    let found = disagreements(index, &Before::by_rank(ranks), &Scope::All);
+    let all = found.disagreements.into_iter();
+    let all = all.map(|((one, other, _), disagreement)| Conflict {
+        pair: [one, other],
+        rules: disagreement.rules,
+        flow: disagreement.flow,
+    });
+    (all.collect(), found.too_large.len())
 }
 
 /// Looks at every pair of unordered policies, in every namespace.

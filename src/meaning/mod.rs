@@ -17,6 +17,7 @@ mod pair_properties;
 #[cfg(test)]
 pub(crate) mod properties;
 
+pub use agreement::{Conflict, conflicts};
 pub use check::check;
 pub use decide::{
     By, Decision, Verdict, decide, in_box, in_endpoints, in_ports, matches, matches_clause,

@@ -9,6 +9,7 @@ mod fmt;
 mod formats;
 mod html;
 mod init;
+mod lint;
 mod namespaces;
 mod owners;
 mod sandbox;

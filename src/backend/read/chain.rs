@@ -32,6 +32,9 @@ pub struct ReadTier {
     pub ordered: bool,
     /// The policies.
     pub policies: Vec<ReadPolicy>,
+    /// How far their authors have ordered them: a policy comes before those of a larger rank, and what else decides between two of them is the target's own habit.
+    /// Empty if nobody has ordered any.
+    pub ranks: Vec<u32>,
     /// The place of its object, or of the first policy.
     pub span: Span,
 }
@@ -88,6 +91,7 @@ impl Chain {
             tests: Vec::new(),
             guards: Vec::new(),
         };
+        let mut ranks = Vec::new();
         for (at, tier) in self.tiers.into_iter().enumerate() {
             let id = TierId(at as u32);
             program.tiers.push(Tier {
@@ -98,7 +102,9 @@ impl Chain {
             });
             let mut last: Option<PolicyId> = None;
             let mut depth = 0;
+            let mut of_tier = tier.ranks.into_iter();
             for policy in tier.policies {
+                ranks.push(of_tier.next().unwrap_or(0));
                 let this = PolicyId(program.policies.len() as u32);
                 let span = policy.span;
                 program.policies.push(Policy {
@@ -126,6 +132,7 @@ impl Chain {
         Reading {
             program,
             unread: self.unread,
+            ranks,
         }
     }
 }

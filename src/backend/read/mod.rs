@@ -54,6 +54,8 @@ pub struct Reading {
     pub program: Program,
     /// What is not: on these flows nothing is decided.
     pub unread: Vec<Unread>,
+    /// For each policy of the program, how far its author has put it behind others of its tier: see [`chain::ReadTier::ranks`].
+    pub ranks: Vec<u32>,
 }
 
 /// A part that was not understood, and the flows that it could decide.

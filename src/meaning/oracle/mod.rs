@@ -273,6 +273,23 @@ impl<'p> Oracle<'p> {
             .map(Set)
     }
 
+    /// The flows that the program would allow without these policies.
+    ///
+    /// # Errors
+    /// If it is too large.
+    pub fn allowed_without(&mut self, gone: &[PolicyId]) -> Result<Set, TooLarge> {
+        let all = self.policies.clone();
+        for tier in &mut self.policies {
+            tier.retain(|id| !gone.contains(id));
+        }
+        let allowed = self.checked(|oracle| {
+            let decision = oracle.decision()?;
+            oracle.manager.apply(Op::Same, decision, Id::ALLOW)
+        });
+        self.policies = all;
+        allowed.map(Set)
+    }
+
     /// Lets another program speak: both number values alike, so that the diagrams remain comparable.
     fn swap(&mut self, voice: &mut Voice<'p>) {
         std::mem::swap(&mut self.index, &mut voice.index);

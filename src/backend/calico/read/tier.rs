@@ -166,7 +166,13 @@ pub(super) fn chain(declared: Vec<Tier>, policies: Vec<Parsed>, version: (u16, u
             continue;
         };
         let mut read = Vec::with_capacity(policies.len());
+        let mut ranks: Vec<u32> = Vec::with_capacity(policies.len());
+        let mut before = None;
         for policy in policies {
+            let rank = ranks.last().copied().unwrap_or(0);
+            let later = before.is_some_and(|before: f64| before.total_cmp(&policy.order).is_ne());
+            ranks.push(rank + u32::from(later));
+            before = Some(policy.order);
             chain.unread.extend(policy.unread);
             read.push(policy.read);
         }
@@ -175,6 +181,7 @@ pub(super) fn chain(declared: Vec<Tier>, policies: Vec<Parsed>, version: (u16, u
             otherwise: tier.otherwise,
             ordered: true,
             policies: read,
+            ranks,
             span,
         });
     }

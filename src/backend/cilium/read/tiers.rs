@@ -79,6 +79,7 @@ pub(super) fn chain(objects: &[Object], documents: &[Document], context: &Contex
             name: SmolStr::new_static(name),
             otherwise,
             ordered: false,
+            ranks: Vec::new(),
             span: policies
                 .first()
                 .map_or(nowhere, |policy: &ReadPolicy| policy.span),

@@ -76,6 +76,7 @@ pub fn read(
             name: SmolStr::new_static("NetworkPolicy"),
             otherwise: Otherwise::Deny,
             ordered: false,
+            ranks: Vec::new(),
             span: first.span,
             policies,
         });
