@@ -9,8 +9,11 @@
     reason = "a test fails by panicking"
 )]
 
+mod bad;
 #[path = "../cases/mod.rs"]
 mod cases;
+#[path = "../refused/mod.rs"]
+mod refused;
 mod server;
 mod tree;
 
@@ -159,4 +162,44 @@ fn a_changed_tree_that_is_applied_with_pruning_is_all_that_is_left() {
         eprintln!("{server}: {changed} changes, {pruned} objects pruned");
         assert!(pruned > 0, "nothing was pruned");
     }
+}
+
+#[test]
+#[ignore = "needs API servers: tests/cluster/run starts them"]
+fn what_we_refuse_and_a_server_takes_is_listed_in_the_book() {
+    let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut releases = BTreeSet::new();
+    for (server, taken) in on_every_server(bad::taken_by) {
+        eprintln!(
+            "{server}: of {} manifests that we refuse, it takes {}",
+            bad::offered(),
+            taken.len()
+        );
+        releases.insert(server.release());
+        for row in taken {
+            found.entry(row).or_default().push(server.release());
+        }
+    }
+    let found: BTreeMap<String, String> = found
+        .into_iter()
+        .map(|(row, releases)| (row, releases.join(" ")))
+        .collect();
+    // Of a run with some of the servers only theirs are compared.
+    let listed: BTreeMap<String, String> = bad::listed()
+        .into_iter()
+        .map(|(row, servers)| {
+            let asked = servers.split(' ').filter(|one| releases.contains(*one));
+            (row, asked.collect::<Vec<_>>().join(" "))
+        })
+        .filter(|(_, servers)| !servers.is_empty())
+        .collect();
+    let rows: BTreeSet<&String> = found.keys().chain(listed.keys()).collect();
+    let mut wrong = String::new();
+    for row in rows {
+        let (found, listed) = (found.get(row), listed.get(row));
+        if found != listed {
+            writeln!(wrong, "{row}: taken by {found:?}, the book says {listed:?}").unwrap();
+        }
+    }
+    assert!(wrong.is_empty(), "\n{wrong}");
 }

@@ -98,8 +98,7 @@ metadata:
 
 impl fmt::Display for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let release = self.folder.file_name().expect("a release");
-        write!(f, "Kubernetes {}", release.to_string_lossy())
+        write!(f, "Kubernetes {}", self.release())
     }
 }
 
@@ -120,10 +119,15 @@ impl Server {
         servers
     }
 
-    /// `37` of `1.37`.
-    pub(crate) fn minor(&self) -> u16 {
+    /// `1.37`
+    pub(crate) fn release(&self) -> String {
         let release = self.folder.file_name().expect("a release");
-        let release = release.to_string_lossy();
+        release.to_string_lossy().into_owned()
+    }
+
+    /// `37` of `1.37`.
+    fn minor(&self) -> u16 {
+        let release = self.release();
         let (_, minor) = release.split_once('.').expect("1.37");
         minor.parse().expect("a number")
     }

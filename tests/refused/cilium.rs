@@ -231,7 +231,7 @@ pub(crate) fn all() -> Vec<Refused> {
         let shown = match rule.strip_prefix(OPEN) {
             Some("") => OPEN.trim_end().to_owned(),
             Some(rest) => rest.replace('\n', "; "),
-            None => rule.replace('\n', "; "),
+            None => format!("without endpointSelector: {}", rule.replace('\n', "; ")),
         };
         all.push(refused(shown, policy("CiliumNetworkPolicy", &rule), said));
     }

@@ -76,7 +76,7 @@ pub fn versions(target: Target) -> (u16, RangeInclusive<u16>) {
     match target {
         Target::Calico => (3, 29..=33),
         Target::Cilium => (1, 17..=20),
-        Target::Kubernetes => (1, 25..=37),
+        Target::Kubernetes => (1, 30..=37),
     }
 }
 
