@@ -143,9 +143,21 @@ fn check_clause(
         .map(|why| unsayable_traffic(why, rule.span, spec))
 }
 
-/// A label that Cilium keeps out of identities, or whose key is too long for it.
+/// A label that Cilium keeps out of identities, takes for one of its own, or whose key is too long for it.
 fn labels(pods: &Pods, span: Span, spec: &Spec) -> Option<Diagnostic> {
     for (key, _) in pods.labels.iter() {
+        if let Some(why) = taken_for_its_own(key, spec) {
+            return Some(
+                refuse(
+                    spec,
+                    "reserved-label-key",
+                    span,
+                    format!("takes the pod label `{key}` for one of its own"),
+                )
+                .because(why)
+                .help("give the pods another label, and take this one off them"),
+            );
+        }
         if is_filtered(key, spec.version) {
             return Some(
                 refuse(
@@ -169,6 +181,19 @@ fn labels(pods: &Pods, span: Span, spec: &Spec) -> Option<Diagnostic> {
         .iter()
         .find(|(key, _)| !key.contains('/') && key.len() > longest)
         .map(|(key, _)| too_long(key, longest, span, spec))
+}
+
+/// What becomes of pods with a label for which the agent looks by its key alone (`computePolicyEnforcementAndRules`).
+fn taken_for_its_own(key: &str, spec: &Spec) -> Option<&'static str> {
+    match key {
+        "host" if !spec.at_least(1, 20) => {
+            Some("up to 1.19 nothing is enforced for a pod with that key, whatever selects it")
+        }
+        "init" => Some(
+            "a pod with that key is closed in both directions, also where no policy selects it",
+        ),
+        _ => None,
+    }
 }
 
 fn too_long(key: &str, longest: usize, span: Span, spec: &Spec) -> Diagnostic {
