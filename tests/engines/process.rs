@@ -60,6 +60,8 @@ struct Answer {
     id: String,
     egress: Option<Side>,
     ingress: Option<Side>,
+    #[serde(default)]
+    shared: bool,
     error: Option<String>,
 }
 
@@ -154,13 +156,14 @@ impl Engine {
         }
     }
 
-    /// Puts flows to manifests: what is said of the manifests, and for each flow whether its subject lets it pass.
+    /// Puts flows to manifests: what is said of the manifests, and for each flow whether its subject lets it pass; `None` if it goes to a pod
+    /// whose identity is that of others that name their ports in another way.
     pub fn ask(
         &mut self,
         settings: &Settings,
         texts: &[String],
         flows: &[Asked],
-    ) -> (Taken, Vec<bool>) {
+    ) -> (Taken, Vec<Option<bool>>) {
         let mut lines = serde_json::to_vec(&Job { settings, texts }).unwrap();
         lines.push(b'\n');
         for (at, asked) in flows.iter().enumerate() {
@@ -187,11 +190,13 @@ impl Engine {
                 Direction::Ingress => answer.ingress,
                 Direction::Egress => answer.egress,
             };
-            passes.push(match side.unwrap().verdict.as_str() {
+            let passed = match side.unwrap().verdict.as_str() {
                 "allow" => true,
                 "deny" => false,
                 other => panic!("{} is {other} at its subject", asked.flow),
-            });
+            };
+            let unsure = answer.shared && asked.flow.direction == Direction::Egress;
+            passes.push(Some(passed).filter(|_| !unsure));
         }
         (taken, passes)
     }
@@ -205,15 +210,17 @@ pub fn input(settings: &Settings, texts: &[String], asked: &Asked) -> String {
 }
 
 impl Asked {
-    /// The same flow, as a cluster can have it: a pod has one port of a name. Without the label of a node by whose key the agent takes it for the
-    /// pod's own.
-    pub fn possible(mut self) -> Asked {
+    /// The same flow, as a cluster of that version has it: a pod has one port of a name; and without the labels by whose keys the agent takes pods and
+    /// nodes for something else, of which no manifest can speak (see the page of the book).
+    pub fn possible(mut self, version: (u16, u16)) -> Asked {
+        let mistaken = |key: &str| key == "init" || key == "host" && version < (1, 20);
         self.node_labels.retain(|(key, _)| key != "host");
         let mut pods = vec![&mut self.flow.subject];
         if let End::Pod(peer) = &mut self.flow.peer {
             pods.push(peer);
         }
         for pod in pods {
+            pod.labels.retain(|key, _| !mistaken(key));
             let mut known = std::collections::BTreeSet::new();
             pod.named_ports
                 .retain(|(_, name), _| known.insert(name.clone()));

@@ -124,7 +124,7 @@ fn check_clause(
         .find_map(|pods| labels(pods, rule.span, spec))
         .or_else(|| names(&clause.peers, rule.span, spec))
         .or_else(|| protocols(program, &clause.ports, rule.span, spec))
-        .or_else(|| named_ports(&clause.ports, direction, rule.span, spec));
+        .or_else(|| named_ports(rule, &clause.ports, direction, spec));
     if refusal.is_some() {
         return refusal;
     }
@@ -250,26 +250,36 @@ fn protocols(program: &Program, ports: &PortSet, span: Span, spec: &Spec) -> Opt
     })
 }
 
+/// At egress a name is looked up in a table of numbers, which says nothing where pods disagree: an allow is then missing, and a deny open.
 fn named_ports(
+    rule: &Rule,
     ports: &PortSet,
     direction: Direction,
-    span: Span,
     spec: &Spec,
 ) -> Option<Diagnostic> {
     let (_, name) = ports.named.first()?;
     if direction == Direction::Ingress {
         return None;
     }
-    refusal(Construct::NamedEgress, spec).map(|refused| {
+    let why = match refusal(Construct::NamedEgress, spec) {
+        Some(_) => {
+            "up to 1.19 named ports of egress come from one table of the whole cluster: two pods with different numbers make the rule vanish"
+        }
+        None if rule.action == Action::Deny => {
+            "where pods of the same labels have different numbers for a name, no number is used: the deny vanishes and lets everything through"
+        }
+        None => return None,
+    };
+    Some(
         refuse(
             spec,
-            refused,
-            span,
+            "no-named-ports",
+            rule.span,
             format!("cannot look the port \"{name}\" up for each destination"),
         )
-        .because("up to 1.19 named ports of egress come from one table of the whole cluster: two pods with different numbers make the rule vanish")
-        .help("write the number, or name the port in the ingress of the pods that have it")
-    })
+        .because(why)
+        .help("write the number, or name the port in the ingress of the pods that have it"),
+    )
 }
 
 /// An end that cannot be said.

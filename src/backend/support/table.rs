@@ -529,7 +529,7 @@ const PORTS_AND_PROTOCOLS: &[Row] = &[
         example: "egress { deny tcp \"metrics\" to pods in blue  allow tcp 9090 to pods in blue }",
         kubernetes: &[(0, Refused("named-and-numbered-ports"))],
         calico: EXACT,
-        cilium: &[(0, Refused("no-named-ports")), (20, Exact)],
+        cilium: &[(0, Refused("no-named-ports"))],
     },
     Row {
         construct: Construct::Icmp,

@@ -13,6 +13,7 @@ import (
 	v2 "github.com/cilium/cilium/pkg/k8s/apis/cilium.io/v2"
 	"github.com/cilium/cilium/pkg/labelsfilter"
 	"github.com/cilium/cilium/pkg/logging"
+	"github.com/cilium/cilium/pkg/option"
 	"github.com/cilium/cilium/pkg/policy"
 	"github.com/cilium/cilium/pkg/policy/api"
 	"github.com/cilium/cilium/pkg/spanstat"
@@ -36,8 +37,11 @@ func (version version) Start() error {
 	return labelsfilter.ParseLabelPrefixCfg(version.log, nil, nil, "")
 }
 
-// Configure has nothing to set: extended protocols come with 1.19.
-func (version) Configure(engine.Settings) {}
+// Configure does not set extended protocols, which come with 1.19.
+func (version) Configure(engine.Settings) {
+	// What `auto` comes to in Kubernetes.
+	option.Config.AllowLocalhost = option.AllowLocalhostAlways
+}
 
 func (version) Entities(cluster string) { api.InitEntities(cluster) }
 

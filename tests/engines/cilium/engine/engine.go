@@ -27,7 +27,7 @@ import (
 type Version interface {
 	// Start makes global state ready, once.
 	Start() error
-	// Configure sets the agents' options that only some versions have.
+	// Configure sets the agents' options that not all versions have, or have in one place.
 	Configure(Settings)
 	// Entities makes ready what entities mean in a cluster of that name.
 	Entities(cluster string)
@@ -152,8 +152,6 @@ func configure(version Version, settings Settings) string {
 	config.EnableICMPRules = true
 	config.EnableNonDefaultDenyPolicies = true
 	config.EnableSCTP = true
-	// What `auto` comes to in Kubernetes.
-	config.AllowLocalhost = option.AllowLocalhostAlways
 	policy.SetPolicyEnabled(option.DefaultEnforcement)
 	version.Configure(settings)
 	cluster := settings.Cluster

@@ -95,12 +95,13 @@ type Side struct {
 	Verdict string `json:"verdict"`
 }
 
-// Verdict is an answer.
+// Verdict is an answer. Shared says that pods with the identity of the pod at the destination name their ports in several ways.
 type Verdict struct {
 	ID      string `json:"id"`
 	Verdict string `json:"verdict,omitempty"`
 	Egress  *Side  `json:"egress,omitempty"`
 	Ingress *Side  `json:"ingress,omitempty"`
+	Shared  bool   `json:"shared,omitempty"`
 	Error   string `json:"error,omitempty"`
 }
 

@@ -255,6 +255,7 @@ func (world *world) decide(flows []*Flow, answers []*Verdict) error {
 			}
 		}
 		answer.Egress, answer.Ingress = &Side{sides[0]}, &Side{sides[1]}
+		answer.Shared = len(world.ports[of[at].to.ID]) > 1
 		answer.Verdict = "allow"
 		if slices.Contains(sides[:], "deny") {
 			answer.Verdict = "deny"
