@@ -6,6 +6,7 @@
 mod align;
 mod alike;
 mod compare;
+pub mod can;
 pub mod decide;
 mod diff;
 pub mod findings;

@@ -103,9 +103,9 @@ pub(crate) enum Command {
         after_help = "Examples:\n  vauban test\n  vauban test --target prod --coverage\n  vauban test --format junit > report.xml"
     )]
     Test(Test),
-    /// Say whether connections get through
+    /// Say whether connections get through: all of them, none, or which
     #[command(
-        after_help = "Ends and ports are written as in the language.\n\nExamples:\n  vauban can 'pods{app=web} in shop' 'pods{app=db} in data' 'tcp 5432'\n  vauban can --manifests cluster/ --inventory cluster/ 'pods in shop' 203.0.113.0/24 'tcp 443'\nExit codes: 0 all of it gets through, 1 not all, 2 the question or its input could not be used."
+        after_help = "Ends and ports are written as in the language, names of the project included; with an inventory, ends may be names of workloads.\n\nExamples:\n  vauban can 'pods{app=web} in shop' 'pods{app=db} in data' 'tcp 5432'\n  vauban can front back-http --why\n  vauban can --every outside 'pods in shop' all\n  vauban can --manifests cluster/ --inventory cluster/ shop/deployment/web data/statefulset/db 'tcp 5432' --why\nThe formats are text and json.\nExit codes: 0 all of it gets through, 1 not all, 2 the question or its input could not be used."
     )]
     Can(Can),
     /// Say what happens to concrete flows, in a stream
@@ -351,6 +351,12 @@ pub(crate) struct Can {
     pub(crate) to: String,
     /// On which ports; left out if TO is a service, which has its own, or for all of them
     pub(crate) ports: Option<String>,
+    /// Of all pods that could exist, not only of pods with just the labels that are written
+    #[arg(long)]
+    pub(crate) every: bool,
+    /// Tell who was asked at both ends, tier by tier, and what they said
+    #[arg(long)]
+    pub(crate) why: bool,
     #[command(flatten)]
     pub(crate) about: About,
 }

@@ -63,6 +63,11 @@ pub struct Index<'p> {
 pub struct Selecting(Vec<Vec<PolicyId>>);
 
 impl Selecting {
+    /// Those of a tier, in order.
+    pub fn of(&self, tier: TierId) -> &[PolicyId] {
+        &self.0[tier.0 as usize]
+    }
+
     /// All of them, in order.
     pub fn policies(&self) -> impl Iterator<Item = PolicyId> {
         self.0.iter().flatten().copied()
@@ -272,7 +277,7 @@ impl<'p> Index<'p> {
     /// Decides a flow as [`decide`](super::decide()) does; `selecting` are the policies that select its subject in its direction.
     pub fn decide_by(&self, selecting: &Selecting, flow: &Flow) -> Decision {
         decide_among(self.program, flow, |tier| {
-            selecting.0[tier.0 as usize].iter().copied()
+            selecting.of(tier).iter().copied()
         })
     }
 

@@ -16,6 +16,7 @@ mod oracle;
 mod pair_properties;
 #[cfg(test)]
 pub(crate) mod properties;
+mod trace;
 
 pub use agreement::{Conflict, conflicts};
 pub use check::check;
@@ -27,3 +28,4 @@ pub use half_open::{HalfOpen, HalfOpens, half_open};
 pub use idle::{DeniedAbove, Idle, MOST_RULES, Part, Survey, Taker, Unlabelled, Why, survey};
 pub use index::{Index, Partition, Selecting, partitions};
 pub use oracle::{Boxes, Oracle, Set, TooLarge};
+pub use trace::{Heard, Stage, Trace, trace};

@@ -102,7 +102,7 @@ pub fn examine_knowing<'p>(
 }
 
 /// The part of a claim that the universe does not have.
-fn uncovered(index: &Index<'_>, universe: &Universe, check: &Check) -> Option<String> {
+pub(super) fn uncovered(index: &Index<'_>, universe: &Universe, check: &Check) -> Option<String> {
     let mut words: Vec<String> = Vec::new();
     let mut ports = PortSet::empty();
     for (_, of) in &check.to {

@@ -7,6 +7,7 @@ mod claims;
 mod coverage;
 mod mentioned;
 mod overlap;
+mod part;
 #[cfg(test)]
 mod properties;
 mod report;
@@ -16,6 +17,7 @@ mod universe;
 pub use claims::{Claim, Failed, Standing, examine, examine_knowing};
 pub use coverage::{Coverage, coverage};
 pub use mentioned::Mentioned;
+pub use part::{Covered, Parted, part};
 pub use target::{Asked, Proved, program_claims, target};
 pub use universe::Universe;
 

@@ -3,6 +3,7 @@
 mod build;
 mod can;
 mod compare;
+mod can_parts;
 mod config;
 mod decide;
 mod fmt;
