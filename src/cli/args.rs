@@ -105,7 +105,7 @@ pub(crate) enum Command {
     Test(Test),
     /// Say whether connections get through: all of them, none, or which
     #[command(
-        after_help = "Ends and ports are written as in the language, names of the project included; with an inventory, ends may be names of workloads.\n\nExamples:\n  vauban can 'pods{app=web} in shop' 'pods{app=db} in data' 'tcp 5432'\n  vauban can front back-http --why\n  vauban can --every outside 'pods in shop' all\n  vauban can --manifests cluster/ --inventory cluster/ shop/deployment/web data/statefulset/db 'tcp 5432' --why\nThe formats are text and json.\nExit codes: 0 all of it gets through, 1 not all, 2 the question or its input could not be used."
+        after_help = "Ends and ports are written as in the language, names of the project included; with an inventory, ends may be names of workloads.\n\nExamples:\n  vauban can 'pods{app=web} in shop' 'pods{app=db} in data' 'tcp 5432'\n  vauban can shop.front shop.back-http --why\n  vauban can --every outside 'pods in shop' all\n  vauban can --manifests cluster/ --inventory cluster/ shop/deployment/web data/statefulset/db 'tcp 5432' --why\nThe formats are text and json.\nExit codes: 0 all of it gets through, 1 not all, 2 the question or its input could not be used."
     )]
     Can(Can),
     /// Say what happens to concrete flows, in a stream

@@ -83,7 +83,7 @@ fn word(word: Word) -> &'static str {
 fn kinds(answer: &Answer) -> [(&'static str, &'static str, &Flows); 3] {
     [
         ("through", "gets through", &answer.through),
-        ("stopped", "does not", &answer.stopped),
+        ("stopped", "is stopped", &answer.stopped),
         ("undecided", "is not decided", &answer.open),
     ]
 }
@@ -144,10 +144,12 @@ fn table(name: &str, end: &End) -> String {
     for doubt in &end.doubts {
         out += &format!("    not decided by {doubt}\n");
     }
+    // An empty cell is nothing that can be read aloud.
+    let or_none = |text: &str| if text.is_empty() { "none" } else { text }.to_owned();
     let cells = |row: &Row| -> [String; 3] {
         [
-            row.tier.to_string(),
-            row.policy.as_deref().unwrap_or("").to_owned(),
+            or_none(&row.tier),
+            or_none(row.policy.as_deref().unwrap_or_default()),
             row.effect.word().to_owned(),
         ]
     };

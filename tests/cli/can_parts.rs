@@ -42,7 +42,7 @@ fn document(ran: &Ran) -> Value {
 
 #[test]
 fn all_of_it() {
-    let ran = project(&["front", "back-http"]).exits(0);
+    let ran = project(&["shop.front", "shop.back-http"]).exits(0);
     assert_eq!(ran.out, "yes\n");
     ran.complains("asked on: calico")
         .complains("asked of: pods with the labels");
@@ -50,18 +50,18 @@ fn all_of_it() {
 
 #[test]
 fn none_of_it() {
-    let ran = project(&["outside", "back", "all"]).exits(1);
+    let ran = project(&["outside", "shop.back", "all"]).exits(1);
     assert_eq!(ran.out, "no\n");
 }
 
 #[test]
 fn which_part_of_the_ports() {
-    let ran = project(&["front", "back", "tcp 8000-8100"]).exits(1);
+    let ran = project(&["shop.front", "shop.back", "tcp 8000-8100"]).exits(1);
     assert_eq!(
         ran.out,
         "in part\n\
          gets through:\n  pods{app=front} in shop -> pods{app=back} in shop on tcp 8080\n\
-         does not:\n  pods{app=front} in shop -> pods{app=back} in shop on tcp 8000-8079, 8081-8100\n"
+         is stopped:\n  pods{app=front} in shop -> pods{app=back} in shop on tcp 8000-8079, 8081-8100\n"
     );
 }
 
@@ -75,7 +75,7 @@ fn which_part_of_the_pods() {
         ran.out,
         "in part\n\
          gets through:\n  pods{app=api} in data -> pods{app=db} in data on tcp 5432\n\
-         does not:\n  pods{app!=api} in data -> pods{app=db} in data on tcp 5432\n"
+         is stopped:\n  pods{app!=api} in data -> pods{app=db} in data on tcp 5432\n"
     );
     ran.complains("asked of: all pods that could exist");
     // As written, pods have no label that is not said.
@@ -102,7 +102,7 @@ fn why_is_told_at_both_ends() {
         "allow back-http from front because \"the shop asks for books\" ticket SHOP-7 until 2026-12-31",
     );
     let ran = sandbox
-        .run(&["can", "front", "back-http", "--why"])
+        .run(&["can", "shop.front", "shop.back-http", "--why"])
         .exits(0);
     assert_eq!(
         ran.out,
@@ -118,7 +118,7 @@ fn why_is_told_at_both_ends() {
          \x20     of shop (@example/shop), at policies/shop/shop.vau:11\n\
          \x20 the destination allows it\n\
          \x20   tier      policy     effect   rule\n\
-         \x20   platform             goes on  no policy of it selects the pod\n\
+         \x20   platform  none       goes on  no policy of it selects the pod\n\
          \x20   app       shop.back  allows   allow back-http from front\n\
          \x20     of shop (@example/shop), at policies/shop/shop.vau:18\n\
          \x20     because the shop asks for books\n\
@@ -152,8 +152,8 @@ fn why_is_told_of_manifests_by_object() {
 #[test]
 fn machines_get_all_of_it() {
     let ran = project(&[
-        "front",
-        "back",
+        "shop.front",
+        "shop.back",
         "tcp 8000-8100",
         "--why",
         "--format",
@@ -163,7 +163,7 @@ fn machines_get_all_of_it() {
     let all = document(&ran);
     assert_eq!(all["schema"], 1);
     assert_eq!(all["answer"], "in part");
-    assert_eq!(all["asked"]["from"], "front");
+    assert_eq!(all["asked"]["from"], "shop.front");
     assert_eq!(
         all["through"]["flows"][0],
         "pods{app=front} in shop -> pods{app=back} in shop on tcp 8080"
@@ -188,7 +188,7 @@ fn what_cannot_be_asked_is_said() {
     project(&["frnot", "back", "tcp 1"])
         .exits(2)
         .complains("frnot");
-    project(&["front", "back-http", "--format", "sarif"])
+    project(&["shop.front", "shop.back-http", "--format", "sarif"])
         .exits(2)
         .complains("the formats of `vauban can` are text and json");
     manifests(&[
