@@ -5,8 +5,8 @@
 
 mod align;
 mod alike;
-mod compare;
 pub mod can;
+mod compare;
 pub mod decide;
 mod diff;
 pub mod findings;

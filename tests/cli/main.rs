@@ -2,8 +2,8 @@
 
 mod build;
 mod can;
-mod compare;
 mod can_parts;
+mod compare;
 mod config;
 mod decide;
 mod fmt;

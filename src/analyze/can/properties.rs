@@ -144,11 +144,11 @@ fn parts_of_an_answer_are_what_the_definition_says() {
                 to: vec![(ends(dice.peers(&world, true)), dice.ports())],
                 span: nowhere(),
             };
-            let answer = match can(&side, &check, &BTreeMap::new()) {
-                Ok(answer) => answer,
-                Err(Unanswered::NotCovered(_)) => continue,
-                Err(Unanswered::TooLarge(why)) => panic!("seed {seed}: {why}"),
-            };
+            let answer = can(&side, &check, &BTreeMap::new());
+            if matches!(answer, Err(Unanswered::NotCovered(_))) {
+                continue;
+            }
+            let answer = answer.expect("small");
             answers += 1;
             for (kind, flows) in kinds(&answer) {
                 assert!(!flows.more, "seed {seed}");
