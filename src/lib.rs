@@ -15,7 +15,7 @@
 //! 11. [`compile`]: all of it on one screen
 //! 12. [`analyze`]: one file per question about a project or about manifests
 //! 13. [`gitops`]: who must agree to a change of the repository
-//! 14. [`report`]: what people look at
+//! 14. [`report`]: what people look at, and what other tools read
 //! 15. [`cli`]: the only part that prints and reads the disk
 
 pub mod analyze;

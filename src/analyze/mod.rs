@@ -14,6 +14,7 @@ mod gather;
 pub mod inventory;
 #[cfg(test)]
 mod properties;
+pub mod reach;
 mod side;
 mod who;
 
@@ -21,5 +22,6 @@ pub use align::{Aligned, align};
 pub use compare::{Apart, Claim, Comparison, Ends, Open, Pair};
 pub use diff::{Change, Diff, Isolated};
 pub use inventory::Inventory;
+pub use reach::Reach;
 pub use side::{Origin, Side};
 pub use who::Who;

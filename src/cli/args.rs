@@ -148,6 +148,11 @@ pub(crate) enum Command {
         after_help = "Of a project that is an error, and `check` reports it. Calico decides by name between equal orders, and Cilium lets a deny prevail: both are silent about it.\n\nExample:\n  vauban conflicts cluster/\nExit codes: 0 no findings, 1 findings, 2 the input could not be used."
     )]
     Conflicts(Lint),
+    /// Say who reaches whom, on which ports
+    #[command(
+        after_help = "Ends are workloads of the inventory, nodes, and the parts of the outside that the policies tell apart; without an inventory, pods as the policies' selectors describe them.\n\nExamples:\n  vauban reach --manifests cluster/ --inventory cluster/\n  vauban reach --to 'pods{app=db} in data' --ports 'tcp 5432'\n  vauban reach --inventory pods.yaml --exposure --as svg > reach.svg"
+    )]
+    Reach(Reach),
     /// Lay out sources
     #[command(
         after_help = "Examples:\n  vauban fmt\n  vauban fmt policies/books --check\n  vauban fmt - < draft.vau"
@@ -457,6 +462,47 @@ pub(crate) struct Sides {
     pub(crate) target: Option<String>,
     #[command(flatten)]
     pub(crate) reading: Reading,
+}
+
+/// `reach`
+#[derive(Args, Debug)]
+pub(crate) struct Reach {
+    /// Only from these ends, in the language's words or a workload's name
+    #[arg(long, value_name = "ENDS")]
+    pub(crate) from: Option<String>,
+    /// Only to these ends; without `--from`, destinations come first
+    #[arg(long, value_name = "ENDS")]
+    pub(crate) to: Option<String>,
+    /// Only on these ports
+    #[arg(long, value_name = "PORTS")]
+    pub(crate) ports: Option<String>,
+    /// Also ask about pods that could exist: one for each selector of the policies, and one without labels in each namespace
+    #[arg(long)]
+    pub(crate) exposure: bool,
+    /// In which form
+    #[arg(long = "as", value_name = "FORM", value_enum, default_value_t = As::Text)]
+    pub(crate) form: As,
+    #[command(flatten)]
+    pub(crate) about: About,
+}
+
+/// `--as` of `reach`
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
+pub(crate) enum As {
+    /// For people
+    Text,
+    /// One JSON document
+    Json,
+    /// One line for each pair of ends
+    Csv,
+    /// A table
+    Markdown,
+    /// For Graphviz
+    Dot,
+    /// For Mermaid
+    Mermaid,
+    /// A picture
+    Svg,
 }
 
 /// `fmt`

@@ -22,6 +22,7 @@ mod manifests;
 mod output;
 mod owners;
 mod project;
+mod reach;
 mod repository;
 mod revision;
 mod show;
@@ -142,6 +143,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Conflicts(command) => {
             lint::lint(command, Which::Conflicts, &arguments.shared, &console)
         }
+        Command::Reach(command) => reach::reach(command, &arguments.shared, &console),
         Command::Fmt(command) => fmt::fmt(command, &console),
         Command::Owners(command) => owners::owners(command, &arguments.shared, &console),
         Command::Explain(command) => explain::explain(command, &console),

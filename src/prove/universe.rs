@@ -235,6 +235,28 @@ impl Universe {
         })
     }
 
+    /// What can travel between a pod and another end.
+    pub fn traffic(&self, direction: Direction, end: &End) -> PortSet {
+        let is = |peers: &EndpointSet| match end {
+            End::Pod(_) => !peers.pods.is_empty(),
+            End::Node(address) => peers.nodes.contains(*address),
+            End::Outside { address, .. } => peers.outside.contains(*address),
+            End::Proxy => peers.proxy,
+        };
+        let flows = match direction {
+            Direction::Ingress => &self.ingress,
+            Direction::Egress => &self.egress,
+        };
+        let flows = flows.iter().filter(|flows| is(&flows.peers));
+        flows.fold(PortSet::empty(), |all, one| all.union(&one.ports))
+    }
+
+    /// The other ends that there are, of either direction.
+    pub fn peers(&self) -> impl Iterator<Item = &EndpointSet> {
+        let flows = self.ingress.iter().chain(&self.egress);
+        flows.map(|flows| &flows.peers)
+    }
+
     /// Protocols that do not count although there are such flows, in words; empty if all do.
     pub fn unseen(&self) -> Vec<&'static str> {
         let ports = &self.ports;

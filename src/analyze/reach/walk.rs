@@ -1,0 +1,459 @@
+//! What each end decides of every other end, for whole classes of ends at once.
+//!
+//! Takes: a program and classes of ends: pods that no selector tells apart, and single addresses. Gives: for each class and direction, which ports its policies
+//! let through from, or to, each other class. The walk is that of [`decide`](crate::meaning::decide()): tiers, policies and rules in their order, with sets of ports
+//! in the place of one port and sets of classes in the place of one end.
+
+use rayon::prelude::*;
+use rustc_hash::FxHashMap;
+
+use super::bits::Bits;
+use crate::backend::read::Unread;
+use crate::meaning::{ordered, selects};
+use crate::model::{Action, Block, PolicyId, Program, TierId};
+use crate::prove::Universe;
+use crate::space::{Direction, End, EndpointSet, Pod, Pods, PortSet};
+
+/// What is let through at one end, and what is not known: disjoint, without names of ports.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub(super) struct Half {
+    pub(super) allowed: PortSet,
+    pub(super) unknown: PortSet,
+}
+
+/// What one class decides in one direction.
+pub(super) struct View {
+    /// Whether a policy selects its pods.
+    pub(super) selected: bool,
+    /// A partition of the classes.
+    pub(super) halves: Vec<(Half, Bits)>,
+}
+
+/// Classes, and what the program's selectors pick of them.
+pub(super) struct Walk<'a> {
+    program: &'a Program,
+    unread: &'a [Unread],
+    universe: &'a Universe,
+    /// One end of each class.
+    pub(super) ends: &'a [End],
+    /// The pods that each set of pods picks out, those with relations left out.
+    picked: FxHashMap<&'a Pods, Bits>,
+    /// What each set of ends picks out, apart from sets of pods with relations.
+    met: FxHashMap<&'a EndpointSet, Bits>,
+    /// Of each tier, the enforced policies in order, and the classes that they select.
+    tiers: Vec<Vec<(PolicyId, Bits)>>,
+    default: Bits,
+}
+
+/// Ports under way through the tiers.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct State {
+    /// Not decided by this tier so far.
+    left: PortSet,
+    /// Passed on to the next tier.
+    passed: PortSet,
+    allowed: PortSet,
+}
+
+/// Sets of ports that have no names.
+const PLAIN: &str = "names of ports are resolved";
+
+pub(super) fn both(a: &PortSet, b: &PortSet) -> PortSet {
+    a.intersect(b).expect(PLAIN)
+}
+
+pub(super) fn less(a: &PortSet, b: &PortSet) -> PortSet {
+    a.subtract(b).expect(PLAIN)
+}
+
+impl<'a> Walk<'a> {
+    pub(super) fn new(
+        program: &'a Program,
+        unread: &'a [Unread],
+        universe: &'a Universe,
+        ends: &'a [End],
+    ) -> Self {
+        let mut walk = Walk {
+            program,
+            unread,
+            universe,
+            ends,
+            picked: FxHashMap::default(),
+            met: FxHashMap::default(),
+            tiers: Vec::new(),
+            default: Bits::none(ends.len()),
+        };
+        let (subjects, peers) = mentioned(program, unread);
+        let mut pods: Vec<&Pods> = subjects;
+        pods.extend(peers.iter().flat_map(|peers| &peers.pods));
+        pods.sort_unstable();
+        pods.dedup();
+        walk.picked = pods
+            .into_par_iter()
+            .filter(|pods| pods.namespaces.same.is_empty())
+            .map(|pods| (pods, pick(ends, pods)))
+            .collect();
+        let mut peers = peers;
+        peers.sort_unstable();
+        peers.dedup();
+        walk.met = peers
+            .into_par_iter()
+            .map(|peers| (peers, walk.meet(peers)))
+            .collect();
+        for tier in 0..program.tiers.len() {
+            let policies = ordered(program, TierId(tier as u32)).into_iter();
+            let enforced = policies.filter(|id| !program.policy(*id).staged);
+            walk.tiers.push(
+                enforced
+                    .map(|id| (id, walk.subjects(&program.policy(id).subject)))
+                    .collect(),
+            );
+        }
+        if let Some(default) = &program.default {
+            walk.default = walk.subjects(&default.subject);
+        }
+        walk
+    }
+
+    fn meet(&self, peers: &EndpointSet) -> Bits {
+        let mut found = Bits::none(self.ends.len());
+        for pods in &peers.pods {
+            if let Some(known) = self.picked.get(pods) {
+                found.unite(known);
+            }
+        }
+        for (at, end) in self.ends.iter().enumerate() {
+            let is = match end {
+                End::Pod(_) => false,
+                End::Node(address) => peers.nodes.contains(*address),
+                End::Outside { address, names } => {
+                    peers.outside.contains(*address) || !peers.names.is_disjoint(names)
+                }
+                End::Proxy => peers.proxy,
+            };
+            if is {
+                found.add(at);
+            }
+        }
+        found
+    }
+
+    fn subjects(&self, subject: &[Pods]) -> Bits {
+        let mut found = Bits::none(self.ends.len());
+        for pods in subject {
+            match self.picked.get(pods) {
+                Some(known) => found.unite(known),
+                None => found.unite(&pick(self.ends, pods)),
+            }
+        }
+        found
+    }
+
+    /// The ends of a set, as a pod sees it.
+    fn seen(&self, peers: &EndpointSet, subject: &Pod) -> Bits {
+        let mut found = match self.met.get(peers) {
+            Some(known) => known.clone(),
+            None => self.meet(peers),
+        };
+        for pods in peers
+            .pods
+            .iter()
+            .filter(|one| !one.namespaces.same.is_empty())
+        {
+            let label = |key: &str| {
+                subject
+                    .namespace_labels
+                    .get(key)
+                    .map(|value| value.as_str())
+            };
+            if let Some(namespaces) = pods.namespaces.seen_from(&subject.namespace, label) {
+                let seen = Pods {
+                    namespaces,
+                    ..pods.clone()
+                };
+                found.unite(&pick(self.ends, &seen));
+            }
+        }
+        found
+    }
+
+    /// What a class decides; `None` if its ends are no pods.
+    pub(super) fn view(&self, class: usize, direction: Direction) -> Option<View> {
+        let End::Pod(pod) = &self.ends[class] else {
+            return None;
+        };
+        let mut states = self.start(direction);
+        let mut selected = false;
+        for (tier, policies) in self.program.tiers.iter().zip(&self.tiers) {
+            let mut selecting = false;
+            for (id, subjects) in policies {
+                let block = self.program.policy(*id).block(direction);
+                if let Some(block) = block.filter(|_| subjects.has(class)) {
+                    selecting = true;
+                    self.block(block, pod, class, direction, &mut states);
+                }
+            }
+            selected |= selecting;
+            if selecting {
+                let denies = tier.otherwise.denies();
+                each(&mut states, |state| {
+                    let kept = match denies {
+                        true => PortSet::empty(),
+                        false => std::mem::take(&mut state.left),
+                    };
+                    state.left = kept.union(&std::mem::take(&mut state.passed));
+                });
+            }
+        }
+        let default = self.program.default.as_ref();
+        let default = default.filter(|_| self.default.has(class));
+        match default.and_then(|default| default.block(direction)) {
+            Some(block) => {
+                selected = true;
+                self.block(block, pod, class, direction, &mut states);
+                // A `pass` cannot be written there; it would go on to an open end.
+                each(&mut states, |state| {
+                    state.allowed = state.allowed.union(&state.passed);
+                });
+            }
+            None => each(&mut states, |state| {
+                state.allowed = state.allowed.union(&state.left);
+            }),
+        }
+        Some(View {
+            selected,
+            halves: self.halves(states, pod, class, direction),
+        })
+    }
+
+    /// All that there is, by the kinds of the other end.
+    fn start(&self, direction: Direction) -> Vec<(State, Bits)> {
+        let mut states: Vec<(State, Bits)> = Vec::new();
+        for (at, end) in self.ends.iter().enumerate() {
+            let state = State {
+                left: self.universe.traffic(direction, end),
+                passed: PortSet::empty(),
+                allowed: PortSet::empty(),
+            };
+            match states.iter_mut().find(|(known, _)| *known == state) {
+                Some((_, bits)) => bits.add(at),
+                None => {
+                    let mut bits = Bits::none(self.ends.len());
+                    bits.add(at);
+                    states.push((state, bits));
+                }
+            }
+        }
+        states
+    }
+
+    fn block(
+        &self,
+        block: &Block,
+        pod: &Pod,
+        class: usize,
+        direction: Direction,
+        states: &mut Vec<(State, Bits)>,
+    ) {
+        for rule in &block.rules {
+            if rule.action == Action::Log {
+                continue;
+            }
+            for clause in &rule.clauses {
+                if let Some(subject) = &clause.subject
+                    && !subject.iter().any(|pods| match self.picked.get(pods) {
+                        Some(known) => known.has(class),
+                        None => selects(std::slice::from_ref(pods), pod),
+                    })
+                {
+                    continue;
+                }
+                let peers = self.seen(&clause.peers, pod);
+                for (ports, peers) in self.numbered(&clause.ports, peers, pod, direction) {
+                    split(states, &peers, |state| {
+                        let hit = both(&state.left, &ports);
+                        if hit.is_empty() {
+                            return;
+                        }
+                        state.left = less(&state.left, &hit);
+                        match rule.action {
+                            Action::Allow => state.allowed = state.allowed.union(&hit),
+                            Action::Pass => state.passed = state.passed.union(&hit),
+                            Action::Deny | Action::Log => {}
+                        }
+                    });
+                }
+            }
+        }
+    }
+
+    /// Ports with the numbers that the destination gives their names, for those of the other ends that give the same.
+    fn numbered(
+        &self,
+        ports: &PortSet,
+        peers: Bits,
+        pod: &Pod,
+        direction: Direction,
+    ) -> Vec<(PortSet, Bits)> {
+        if ports.named.is_empty() {
+            return vec![(ports.clone(), peers)];
+        }
+        if direction == Direction::Ingress {
+            let numbered = ports.resolved(|name| pod.named_ports.get(name).copied());
+            return vec![(numbered, peers)];
+        }
+        let mut parts: Vec<(PortSet, Bits)> = Vec::new();
+        for peer in peers.iter() {
+            let numbered = match &self.ends[peer] {
+                End::Pod(pod) => ports.resolved(|name| pod.named_ports.get(name).copied()),
+                _ => ports.resolved(|_| None),
+            };
+            match parts.iter_mut().find(|(known, _)| *known == numbered) {
+                Some((_, bits)) => bits.add(peer),
+                None => {
+                    let mut bits = Bits::none(self.ends.len());
+                    bits.add(peer);
+                    parts.push((numbered, bits));
+                }
+            }
+        }
+        parts
+    }
+
+    /// What came of it, less what was not understood.
+    fn halves(
+        &self,
+        states: Vec<(State, Bits)>,
+        pod: &Pod,
+        class: usize,
+        direction: Direction,
+    ) -> Vec<(Half, Bits)> {
+        let mut halves: Vec<(Half, Bits)> = Vec::new();
+        for (state, bits) in states {
+            let half = Half {
+                allowed: state.allowed,
+                unknown: PortSet::empty(),
+            };
+            add(&mut halves, half, bits);
+        }
+        let parts = self
+            .unread
+            .iter()
+            .filter(|part| part.direction == direction);
+        for flows in parts.flat_map(|part| &part.flows) {
+            let subject = std::slice::from_ref(&flows.subject);
+            if !self.subjects(subject).has(class) {
+                continue;
+            }
+            let peers = self.seen(&flows.peers, pod);
+            for (ports, peers) in self.numbered(&flows.ports, peers, pod, direction) {
+                let mut cut = Vec::with_capacity(halves.len() + 1);
+                for (half, mut bits) in halves {
+                    let inside = bits.and(&peers);
+                    if !inside.is_empty() {
+                        bits.remove(&inside);
+                        let one = inside.iter().next().expect("not empty");
+                        let here = both(&ports, &self.universe.traffic(direction, &self.ends[one]));
+                        let half = Half {
+                            allowed: less(&half.allowed, &here),
+                            unknown: half.unknown.union(&here),
+                        };
+                        add(&mut cut, half, inside);
+                    }
+                    if !bits.is_empty() {
+                        add(&mut cut, half, bits);
+                    }
+                }
+                halves = cut;
+            }
+        }
+        halves
+    }
+}
+
+fn add(halves: &mut Vec<(Half, Bits)>, half: Half, bits: Bits) {
+    match halves.iter_mut().find(|(known, _)| *known == half) {
+        Some((_, known)) => known.unite(&bits),
+        None => halves.push((half, bits)),
+    }
+}
+
+fn each(states: &mut [(State, Bits)], mut change: impl FnMut(&mut State)) {
+    for (state, _) in states {
+        change(state);
+    }
+}
+
+/// Changes the states of some of the ends; equal ones become one again.
+fn split(states: &mut Vec<(State, Bits)>, peers: &Bits, mut change: impl FnMut(&mut State)) {
+    let mut changed: Vec<(State, Bits)> = Vec::new();
+    for (state, bits) in states.iter_mut() {
+        if state.left.is_empty() {
+            continue;
+        }
+        let inside = bits.and(peers);
+        if inside.is_empty() {
+            continue;
+        }
+        let mut new = state.clone();
+        change(&mut new);
+        if new != *state {
+            bits.remove(&inside);
+            changed.push((new, inside));
+        }
+    }
+    if changed.is_empty() {
+        return;
+    }
+    states.retain(|(_, bits)| !bits.is_empty());
+    for (new, inside) in changed {
+        match states.iter_mut().find(|(known, _)| *known == new) {
+            Some((_, bits)) => bits.unite(&inside),
+            None => states.push((new, inside)),
+        }
+    }
+}
+
+fn pick(ends: &[End], pods: &Pods) -> Bits {
+    let mut found = Bits::none(ends.len());
+    for (at, end) in ends.iter().enumerate() {
+        if let End::Pod(pod) = end
+            && selects(std::slice::from_ref(pods), pod)
+        {
+            found.add(at);
+        }
+    }
+    found
+}
+
+/// All sets of pods that are selected, and all sets of other ends.
+pub(super) fn mentioned<'a>(
+    program: &'a Program,
+    unread: &'a [Unread],
+) -> (Vec<&'a Pods>, Vec<&'a EndpointSet>) {
+    let mut subjects: Vec<&Pods> = Vec::new();
+    let mut peers: Vec<&EndpointSet> = Vec::new();
+    let enforced = program.policies.iter().filter(|policy| !policy.staged);
+    let mut blocks: Vec<&Block> = Vec::new();
+    for policy in enforced {
+        subjects.extend(&policy.subject);
+        blocks.extend(policy.ingress.iter().chain(&policy.egress));
+    }
+    if let Some(default) = &program.default {
+        subjects.extend(&default.subject);
+        blocks.extend(default.ingress.iter().chain(&default.egress));
+    }
+    for clause in blocks
+        .into_iter()
+        .flat_map(|block| &block.rules)
+        .flat_map(|rule| &rule.clauses)
+    {
+        subjects.extend(clause.subject.iter().flatten());
+        peers.push(&clause.peers);
+    }
+    for flows in unread.iter().flat_map(|part| &part.flows) {
+        subjects.push(&flows.subject);
+        peers.push(&flows.peers);
+    }
+    (subjects, peers)
+}

@@ -1,0 +1,83 @@
+//! `vauban reach`
+
+use super::args::{As, Reach as Asked, Shared};
+use super::console::Console;
+use super::sides::{self, Ends};
+use super::{Exit, Failure, Outcome};
+use crate::analyze::Reach;
+use crate::analyze::inventory::is_workload_name;
+use crate::analyze::reach::Focus;
+use crate::report::reach as report;
+use crate::space::PortSet;
+
+/// Says who reaches whom.
+pub(crate) fn reach(command: &Asked, shared: &Shared, console: &Console) -> Outcome {
+    let ends = Ends {
+        from: command.from.clone(),
+        to: command.to.clone(),
+        ports: command.ports.clone(),
+    };
+    let asked = ends.from.is_some() || ends.to.is_some() || ends.ports.is_some();
+    let opened = sides::open(&command.about, asked.then_some(&ends), shared)?;
+    let inventory = opened.inventory()?;
+    let named = |end: &Option<String>| match end {
+        Some(name) if is_workload_name(name) => {
+            let workload = inventory.workload(name).map_err(Failure::new)?;
+            match workload.host_network {
+                true => Ok(None),
+                false => Ok(Some(workload.name.clone())),
+            }
+        }
+        _ => Ok::<_, Failure>(None),
+    };
+    let mut focus = Focus {
+        named: [named(&ends.from)?, named(&ends.to)?],
+        exposure: command.exposure,
+        ..Focus::default()
+    };
+    if let Some(check) = &opened.ends {
+        if ends.from.is_some() && focus.named[0].is_none() {
+            focus.from = Some(&check.from);
+        }
+        if ends.to.is_some() && focus.named[1].is_none() {
+            focus.to = Some(&check.to);
+        }
+        if ends.ports.is_some() {
+            let ports = check.to.iter().map(|(_, ports)| ports);
+            focus.ports = ports.fold(PortSet::empty(), |all, one| all.union(one));
+        }
+    }
+    let side = &opened.side;
+    let mut reach = Reach::of(side, &inventory, &focus);
+    let known = inventory.assumed.iter();
+    let new = known.filter(|sentence| !side.assumed.contains(sentence));
+    reach.assumed.extend(new.cloned());
+    let text = match command.form {
+        As::Text => {
+            let by_destination = ends.to.is_some() && ends.from.is_none();
+            report::text(side, &reach, by_destination)
+        }
+        As::Json => report::json(side, &reach),
+        As::Csv => report::csv(&reach),
+        As::Markdown => report::markdown(side, &reach),
+        As::Dot => report::dot(&reach),
+        As::Mermaid => report::mermaid(&reach),
+        As::Svg => report::svg(side, &reach),
+    };
+    console.print(&text)?;
+    if !matches!(command.form, As::Json | As::Markdown) {
+        for sentence in side.assumed.iter().chain(&reach.assumed) {
+            console.say(&format!("assumed: {sentence}"));
+        }
+        for part in &side.unread {
+            console.say(&format!(
+                "not understood: {}: {}: {}",
+                side.place(part.span),
+                part.object,
+                part.why
+            ));
+        }
+        console.say(&format!("asked on: {}", side.universe));
+    }
+    Ok(Exit::Fine)
+}
