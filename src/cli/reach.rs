@@ -69,13 +69,18 @@ pub(crate) fn reach(command: &Asked, shared: &Shared, console: &Console) -> Outc
         for sentence in side.assumed.iter().chain(&reach.assumed) {
             console.say(&format!("assumed: {sentence}"));
         }
-        for part in &side.unread {
+        const MOST: usize = 5;
+        for part in side.unread.iter().take(MOST) {
             console.say(&format!(
                 "not understood: {}: {}: {}",
                 side.place(part.span),
                 part.object,
                 part.why
             ));
+        }
+        if side.unread.len() > MOST {
+            let more = side.unread.len() - MOST;
+            console.say(&format!("not understood: {more} more, which `--as json` lists"));
         }
         console.say(&format!("asked on: {}", side.universe));
     }

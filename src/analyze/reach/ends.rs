@@ -23,13 +23,13 @@ pub(super) fn addresses(side: &Side, more: &[&EndpointSet]) -> Vec<Place> {
     let (_, peers) = mentioned(&side.program, &side.unread);
     let all = || peers.iter().copied().chain(more.iter().copied());
     let mut places = Vec::new();
-    for (set, touched) in parts(side, all(), |peers| &peers.nodes) {
-        places.push(Place::of_addresses(Kind::Nodes, set, touched));
+    for (set, _) in parts(side, all(), |peers| &peers.nodes) {
+        places.push(Place::of_addresses(Kind::Nodes, set));
     }
     let outside = parts(side, all(), |peers| &peers.outside);
     let rest = outside.iter().min_by_key(|(_, touched)| *touched).cloned();
-    for (set, touched) in outside {
-        places.push(Place::of_addresses(Kind::Outside, set, touched));
+    for (set, _) in outside {
+        places.push(Place::of_addresses(Kind::Outside, set));
     }
     if side.universe.peers().any(|peers| peers.proxy) {
         places.push(Place {

@@ -83,8 +83,8 @@ impl Place {
         }
     }
 
-    /// Addresses; those that no set of a policy has are the others.
-    fn of_addresses(kind: Kind, addresses: AddressSet, touched: usize) -> Self {
+    /// Addresses.
+    fn of_addresses(kind: Kind, addresses: AddressSet) -> Self {
         let first = addresses.first().expect("a part has an address");
         let end = match kind {
             Kind::Nodes => End::Node(first),
@@ -97,20 +97,15 @@ impl Place {
             addresses,
             ..Place::of(kind, end)
         };
-        place.call(touched <= 1);
+        place.call();
         place
     }
 
-    /// Names it after its addresses; `rest`: the part that is in no set of a policy.
-    fn call(&mut self, rest: bool) {
+    /// Names it after its addresses.
+    fn call(&mut self) {
         let blocks = EndpointSet::of_outside(self.addresses.clone()).to_string();
         const LONGEST: usize = 60;
-        let all = match self.kind {
-            Kind::Nodes => "nodes",
-            _ => "outside",
-        };
         self.name = match blocks.len() {
-            _ if rest => all.into(),
             0..=LONGEST if self.kind == Kind::Nodes => format!("nodes at {blocks}").into(),
             0..=LONGEST => blocks.into(),
             _ => {

@@ -488,28 +488,38 @@ fn gather(reach: &mut Reach, class_of: &[usize], between: &[u32], many: usize, f
 
 /// Addresses that turn out to be alike.
 fn one_of(members: Vec<Place>) -> Place {
-    let rest = members
-        .iter()
-        .any(|one| matches!(one.name.as_str(), "outside" | "nodes"));
     let all = members
         .iter()
         .fold(AddressSet::empty(), |all, one| all.union(&one.addresses));
     let mut one = members.into_iter().next().expect("a group has a member");
     one.addresses = all;
-    one.call(rest);
+    one.call();
     one
 }
 
-/// What is not named otherwise is all of it only if nothing is.
+/// The largest part is what is left; it is all of it if it is the only one.
 fn name_the_rest(places: &mut [Place]) {
     for kind in [Kind::Nodes, Kind::Outside] {
+        let size = |place: &Place| {
+            let v4 = place.addresses.v4.iter();
+            let v6 = place.addresses.v6.iter();
+            let v4: u128 = v4.map(|(low, high)| u128::from(high - low) + 1).sum();
+            let v6: u128 = v6.map(|(low, high)| (high - low) >> 1).sum();
+            (v4, v6)
+        };
         let many = places.iter().filter(|place| place.kind == kind).count();
-        for place in places.iter_mut().filter(|place| place.kind == kind) {
-            match place.name.as_str() {
-                "outside" if many > 1 => place.name = "outside, anywhere else".into(),
-                "nodes" if many > 1 => place.name = "nodes, any other".into(),
-                _ => {}
-            }
-        }
+        let largest = places
+            .iter()
+            .enumerate()
+            .filter(|(_, place)| place.kind == kind)
+            .max_by_key(|(at, place)| (size(place), std::cmp::Reverse(*at)))
+            .map(|(at, _)| at);
+        let Some(largest) = largest else { continue };
+        places[largest].name = match (kind, many) {
+            (Kind::Nodes, 1) => "nodes".into(),
+            (Kind::Nodes, _) => "other nodes".into(),
+            (_, 1) => "outside".into(),
+            (_, _) => "elsewhere outside".into(),
+        };
     }
 }
