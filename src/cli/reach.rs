@@ -80,7 +80,9 @@ pub(crate) fn reach(command: &Asked, shared: &Shared, console: &Console) -> Outc
         }
         if side.unread.len() > MOST {
             let more = side.unread.len() - MOST;
-            console.say(&format!("not understood: {more} more, which `--as json` lists"));
+            console.say(&format!(
+                "not understood: {more} more, which `--as json` lists"
+            ));
         }
         console.say(&format!("asked on: {}", side.universe));
     }

@@ -48,6 +48,8 @@ pub(super) struct Walk<'a> {
 /// Ports under way through the tiers.
 #[derive(Clone, PartialEq, Eq, Debug)]
 struct State {
+    /// Everything that there is.
+    all: PortSet,
     /// Not decided by this tier so far.
     left: PortSet,
     /// Passed on to the next tier.
@@ -230,8 +232,10 @@ impl<'a> Walk<'a> {
     fn start(&self, direction: Direction) -> Vec<(State, Bits)> {
         let mut states: Vec<(State, Bits)> = Vec::new();
         for (at, end) in self.ends.iter().enumerate() {
+            let all = self.universe.traffic(direction, end);
             let state = State {
-                left: self.universe.traffic(direction, end),
+                left: all.clone(),
+                all,
                 passed: PortSet::empty(),
                 allowed: PortSet::empty(),
             };
@@ -328,14 +332,17 @@ impl<'a> Walk<'a> {
         class: usize,
         direction: Direction,
     ) -> Vec<(Half, Bits)> {
-        let mut halves: Vec<(Half, Bits)> = Vec::new();
-        for (state, bits) in states {
-            let half = Half {
-                allowed: state.allowed,
-                unknown: PortSet::empty(),
-            };
-            add(&mut halves, half, bits);
-        }
+        // Beside each half, everything that there is.
+        let mut halves: Vec<(Half, PortSet, Bits)> = states
+            .into_iter()
+            .map(|(state, bits)| {
+                let half = Half {
+                    allowed: state.allowed,
+                    unknown: PortSet::empty(),
+                };
+                (half, state.all, bits)
+            })
+            .collect();
         let parts = self
             .unread
             .iter()
@@ -348,26 +355,29 @@ impl<'a> Walk<'a> {
             let peers = self.seen(&flows.peers, pod);
             for (ports, peers) in self.numbered(&flows.ports, peers, pod, direction) {
                 let mut cut = Vec::with_capacity(halves.len() + 1);
-                for (half, mut bits) in halves {
+                for (half, all, mut bits) in halves {
                     let inside = bits.and(&peers);
                     if !inside.is_empty() {
                         bits.remove(&inside);
-                        let one = inside.iter().next().expect("not empty");
-                        let here = both(&ports, &self.universe.traffic(direction, &self.ends[one]));
+                        let here = both(&ports, &all);
                         let half = Half {
                             allowed: less(&half.allowed, &here),
                             unknown: half.unknown.union(&here),
                         };
-                        add(&mut cut, half, inside);
+                        cut.push((half, all.clone(), inside));
                     }
                     if !bits.is_empty() {
-                        add(&mut cut, half, bits);
+                        cut.push((half, all, bits));
                     }
                 }
                 halves = cut;
             }
         }
-        halves
+        let mut found = Vec::with_capacity(halves.len());
+        for (half, _, bits) in halves {
+            add(&mut found, half, bits);
+        }
+        found
     }
 }
 
