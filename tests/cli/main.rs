@@ -13,6 +13,7 @@ mod init;
 mod lint;
 mod namespaces;
 mod owners;
+mod reach;
 mod sandbox;
 mod show;
 mod sources;

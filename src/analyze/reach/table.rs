@@ -143,10 +143,17 @@ fn places(
     if none || focus.exposure {
         let (likely, left_out) = ends::likely(side, &asked);
         assumed.extend(left_out);
-        assumed.push(
-            "pods that could exist are as written: with these labels and no other that a policy asks about"
-                .to_owned(),
-        );
+        let names: Vec<String> = named_ports(side)
+            .iter()
+            .map(|(_, name)| format!("`{name}`"))
+            .collect();
+        let nor = match names.is_empty() {
+            true => String::new(),
+            false => format!(", and none of their ports is called {}", names.join(" or ")),
+        };
+        assumed.push(format!(
+            "pods that could exist are as written: with these labels and no other that a policy asks about{nor}"
+        ));
         places.extend(likely);
     } else {
         // An end that no workload is in is asked about as it is written.
