@@ -136,7 +136,7 @@ fn main() {
         let side = side(namespaces);
         let inventory = inventory(&side.program, count);
         let start = Instant::now();
-        let reach = Reach::of(&side, &inventory, &Focus::default());
+        let reach = Reach::of(&side, &inventory, &Focus::default()).unwrap();
         last = start.elapsed();
         let start = Instant::now();
         let text = report::reach::text(&side, &reach, false);

@@ -270,7 +270,7 @@ fn every_cell_is_what_is_decided() {
             exposure: random.chance(40),
             ..Focus::default()
         };
-        let reach = Reach::of(&side, &inventory, &focus);
+        let reach = Reach::of(&side, &inventory, &focus).unwrap();
         whole(&reach, seed);
         let ports = edges(&side.program);
         for _ in 0..200 {

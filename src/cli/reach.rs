@@ -48,7 +48,8 @@ pub(crate) fn reach(command: &Asked, shared: &Shared, console: &Console) -> Outc
         }
     }
     let side = &opened.side;
-    let mut reach = Reach::of(side, &inventory, &focus);
+    let mut reach =
+        Reach::of(side, &inventory, &focus).map_err(|many| Failure::new(many.to_string()))?;
     let known = inventory.assumed.iter();
     let new = known.filter(|sentence| !side.assumed.contains(sentence));
     reach.assumed.extend(new.cloned());

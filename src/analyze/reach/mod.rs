@@ -13,8 +13,11 @@
 mod bits;
 mod edges;
 mod ends;
+mod gather;
 mod table;
 mod walk;
+
+use std::fmt;
 
 use smol_str::SmolStr;
 
@@ -165,6 +168,25 @@ impl Default for Focus<'_> {
     }
 }
 
+/// How many ends a table may have that policies tell apart: it then takes less than 1 GiB.
+pub const MOST_CLASSES: usize = 6000;
+
+/// The policies tell so many ends apart that a table of them would be too large.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TooMany(pub usize);
+
+impl fmt::Display for TooMany {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "the policies tell {} ends apart, and a table has {MOST_CLASSES} at most: give an inventory of fewer workloads, or ask `vauban can`",
+            self.0
+        )
+    }
+}
+
+impl std::error::Error for TooMany {}
+
 /// Who reaches whom.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Reach {
@@ -184,7 +206,10 @@ pub struct Reach {
 
 impl Reach {
     /// The table of a side.
-    pub fn of(side: &Side, inventory: &Inventory, focus: &Focus<'_>) -> Reach {
+    ///
+    /// # Errors
+    /// If the policies tell more than [`MOST_CLASSES`] ends apart.
+    pub fn of(side: &Side, inventory: &Inventory, focus: &Focus<'_>) -> Result<Reach, TooMany> {
         table::make(side, inventory, focus)
     }
 
