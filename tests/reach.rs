@@ -77,6 +77,7 @@ fn side(project: &Project, dial: &Dial) -> Option<Side> {
         sources: Arc::new(compiled.sources),
         prefix: String::new(),
         assumed: Vec::new(),
+        ranks: Vec::new(),
     })
 }
 
