@@ -89,6 +89,7 @@ fn side(namespaces: usize) -> Side {
         sources: Arc::new(compiled.sources),
         prefix: String::new(),
         assumed: Vec::new(),
+        ranks: Vec::new(),
     }
 }
 
