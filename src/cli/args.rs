@@ -393,6 +393,9 @@ pub(crate) struct Show {
     /// Prove nothing and ask no test and no guard; the page says so
     #[arg(long)]
     pub(crate) no_proof: bool,
+    /// Leave out who reaches whom
+    #[arg(long)]
+    pub(crate) no_reach: bool,
     /// Show these manifests, a file or a folder, instead of the project's policies; may be repeated: together they are what the cluster holds
     #[arg(long, value_name = "PATH")]
     pub(crate) manifests: Vec<PathBuf>,

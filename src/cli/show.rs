@@ -9,17 +9,26 @@ use super::args::{About, Shared, Show};
 use super::check::{exit, proving};
 use super::console::Console;
 use super::project::Project;
-use super::{Exit, Failure, Outcome, Stop, sides};
-use crate::analyze::{Origin, Side};
+use super::sides::{self, Opened};
+use super::{Exit, Failure, Outcome, Stop};
+use crate::analyze::reach::Focus;
+use crate::analyze::{Origin, Reach, Side};
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::prove::{Proved, Universe};
-use crate::report::{self, Page};
+use crate::report::{self, Page, Picture};
 
-/// Everything that the page is made of, and whatever else there is to say.
+/// More policies and workloads than these are not drawn: nobody could read it.
+const DRAWN: usize = 1_000;
+
+/// No larger picture, and no longer text of it, is put into a page, in bytes.
+const LARGEST: usize = 1 << 20;
+
+/// Everything that the page is made of.
 struct Seen {
     side: Side,
     proved: Option<Proved>,
     findings: Vec<Diagnostic>,
+    reach: Option<Picture>,
 }
 
 /// Writes the page.
@@ -51,7 +60,7 @@ pub(crate) fn show(command: &Show, shared: &Shared, console: &Console) -> Outcom
         today: shared.day(),
         proved: seen.proved.as_ref(),
         findings: &seen.findings,
-        graph: None,
+        reach: seen.reach,
         team: command.team.as_deref(),
     })
     .map_err(|error| Failure::new(format!("the page: {error:#}")))?;
@@ -75,6 +84,10 @@ pub(crate) fn show(command: &Show, shared: &Shared, console: &Console) -> Outcom
 
 /// A project as one of its targets has it; nothing if it has errors, which are then reported.
 fn of_project(command: &Show, shared: &Shared, console: &Console) -> Result<Option<Seen>, Stop> {
+    if command.reading.cni.is_some() || command.reading.facts.is_some() {
+        let why = "`--cni` and `--facts` are about manifests; a project says both itself";
+        return Err(Failure::new(why).into());
+    }
     let project = Project::open(command.project.as_deref())?;
     let all = &project.config.targets;
     let name = match &command.target {
@@ -125,26 +138,67 @@ fn of_project(command: &Show, shared: &Shared, console: &Console) -> Result<Opti
         prefix,
         assumed,
     };
+    let reach = match command.no_reach {
+        true => None,
+        // Of hand-written manifests it is known only there what they change.
+        false => Some(picture(&sides::open(&about(command), None, shared)?)?),
+    };
     Ok(Some(Seen {
         side,
         proved: target.proved,
         findings: compilation.diagnostics,
+        reach,
     }))
 }
 
-/// What manifests decide.
-fn of_manifests(command: &Show, shared: &Shared) -> Result<Seen, Stop> {
-    let about = About {
+/// The options as those of a question.
+fn about(command: &Show) -> About {
+    About {
         project: command.project.clone(),
         target: command.target.clone(),
         manifests: command.manifests.clone(),
         reading: command.reading.clone(),
+    }
+}
+
+/// Who reaches whom, unless that is more than a page can show.
+fn picture(opened: &Opened) -> Result<Picture, Stop> {
+    let side = &opened.side;
+    let inventory = opened.inventory()?;
+    let ends = side.program.policies.len() + inventory.workloads.len();
+    let ask = "`vauban reach` answers for all of them, or with `--from` and `--to` for some";
+    if ends > DRAWN {
+        return Ok(Picture::LeftOut(format!(
+            "{ends} policies and workloads are too many to be drawn: {ask}."
+        )));
+    }
+    let reach = Reach::of(side, &inventory, &Focus::default());
+    let svg = report::reach::svg(side, &reach);
+    let text = report::reach::text(side, &reach, false);
+    if svg.len().max(text.len()) > LARGEST {
+        return Ok(Picture::LeftOut(format!(
+            "The picture has {} ends, which are too many for a page: {ask}.",
+            reach.places.len()
+        )));
+    }
+    let known = reach.assumed.iter().chain(&inventory.assumed);
+    let mut assumed: Vec<String> = known.cloned().collect();
+    assumed.dedup();
+    Ok(Picture::Drawn { svg, text, assumed })
+}
+
+/// What manifests decide.
+fn of_manifests(command: &Show, shared: &Shared) -> Result<Seen, Stop> {
+    let opened = sides::open(&about(command), None, shared)?;
+    let reach = match command.no_reach {
+        true => None,
+        false => Some(picture(&opened)?),
     };
-    let opened = sides::open(&about, None, shared)?;
     Ok(Seen {
         side: opened.side,
         proved: None,
         findings: Vec::new(),
+        reach,
     })
 }
 

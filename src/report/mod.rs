@@ -6,4 +6,4 @@
 mod page;
 pub mod reach;
 
-pub use page::{MARK, Page, page};
+pub use page::{MARK, Page, Picture, page};

@@ -20,6 +20,7 @@ const NAMING: [&str; 4] = [
 struct Tag<'a> {
     name: &'a str,
     attributes: Vec<(&'a str, &'a str)>,
+    in_picture: bool,
 }
 
 impl<'a> Tag<'a> {
@@ -88,6 +89,10 @@ pub(crate) fn faults(page: &str) -> Vec<String> {
             level = now;
         }
     }
+    // A picture has a title of its own.
+    reader
+        .tags
+        .retain(|tag| tag.name != "title" || !tag.in_picture);
     for once in ["html", "head", "title", "body", "main", "h1", "script"] {
         let count = reader.tags.iter().filter(|tag| tag.name == once).count();
         if count != 1 {
@@ -184,7 +189,11 @@ impl<'a> Reader<'a> {
                 }
             }
         };
-        self.tags.push(Tag { name, attributes });
+        self.tags.push(Tag {
+            name,
+            attributes,
+            in_picture: self.open.contains(&"svg"),
+        });
         self.rest = rest;
         if RAW.contains(&name) {
             let end = format!("</{name}>");

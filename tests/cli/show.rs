@@ -59,11 +59,25 @@ fn body(page: &str) -> String {
 #[test]
 fn a_small_project_is_one_page() {
     let sandbox = small();
-    let page = sandbox.run(&["show"]).exits(0).out;
+    let page = sandbox.run(&["show", "--no-reach"]).exits(0).out;
     assert_eq!(faults(&page), [""; 0]);
     insta::assert_snapshot!(body(&page));
+    let page = sandbox.run(&["show"]).exits(0).out;
     let again = sandbox.run(&["show", "-o", "-"]).exits(0).out;
     assert!(page == again, "the same input gives other bytes");
+}
+
+#[test]
+fn who_reaches_whom_is_drawn_and_said() {
+    let sandbox = small();
+    let page = sandbox.run(&["show", "--no-proof"]).exits(0).out;
+    assert_eq!(faults(&page), [""; 0]);
+    let (_, section) = page.split_once("<section id=\"reach\"").expect("a section");
+    let (section, _) = section.split_once("</section>").expect("its end");
+    assert!(section.contains("<svg ") && section.contains("<pre tabindex=\"0\">"));
+    assert!(section.matches("tcp 8080").count() >= 2, "in both");
+    let without = sandbox.run(&["show", "--no-proof", "--no-reach"]);
+    assert!(!without.exits(0).out.contains("<svg "));
 }
 
 #[test]
@@ -259,6 +273,7 @@ fn a_large_project_stays_a_page() {
     assert!(page.contains("of the other 406 the board has no more than names"));
     assert!(page.contains("<details class=\"fold\"><summary>shop: 2402 policies</summary>"));
     assert!(page.contains("characters more"), "the feed is cut");
+    assert!(page.contains("2406 policies and workloads are too many to be drawn"));
     assert!(page.len() < 6 << 20, "{} bytes", page.len());
 }
 

@@ -58,10 +58,35 @@ pub struct Page<'a> {
     pub proved: Option<&'a Proved>,
     /// What was found that is no error.
     pub findings: &'a [Diagnostic],
-    /// Who reaches whom, as an SVG that our own code has made: it is not escaped.
-    pub graph: Option<String>,
+    /// Who reaches whom; nothing where that was not asked.
+    pub reach: Option<Picture>,
     /// The team whose policies alone are shown.
     pub team: Option<&'a str>,
+}
+
+/// Who reaches whom.
+#[derive(Clone, Debug)]
+pub enum Picture {
+    /// Drawn.
+    Drawn {
+        /// An SVG that our own code has made: it is not escaped.
+        svg: String,
+        /// The same as text.
+        text: String,
+        /// What was taken to be so, one sentence each.
+        assumed: Vec<String>,
+    },
+    /// Left out, for a reason: a sentence.
+    LeftOut(String),
+}
+
+/// [`Picture`] as the template takes it.
+#[derive(Serialize)]
+struct Drawing {
+    svg: Value,
+    text: String,
+    assumed: Vec<String>,
+    left_out: String,
 }
 
 /// Everything that the template shows.
@@ -93,7 +118,7 @@ struct View {
     closed: bool,
     universe: String,
     assumed: Vec<String>,
-    graph: Option<Value>,
+    reach: Option<Drawing>,
 }
 
 /// A policy, wherever it is named.
@@ -198,7 +223,7 @@ impl Maker<'_> {
             closed: self.program.cluster.namespaces_closed,
             universe: side.universe.to_string(),
             assumed: side.assumed.clone(),
-            graph: self.page.graph.clone().map(Value::from_safe_string),
+            reach: self.page.reach.as_ref().map(drawing),
         }
     }
 
@@ -313,6 +338,19 @@ impl Maker<'_> {
             said,
             kind,
         })
+    }
+}
+
+fn drawing(picture: &Picture) -> Drawing {
+    let (svg, text, assumed, left_out) = match picture {
+        Picture::Drawn { svg, text, assumed } => (svg.as_str(), text.as_str(), &assumed[..], ""),
+        Picture::LeftOut(why) => ("", "", &[][..], why.as_str()),
+    };
+    Drawing {
+        svg: Value::from_safe_string(svg.to_owned()),
+        text: text.to_owned(),
+        assumed: assumed.to_vec(),
+        left_out: left_out.to_owned(),
     }
 }
 
