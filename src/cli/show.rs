@@ -20,6 +20,9 @@ use crate::report::{self, Page, Picture};
 /// More policies and workloads than these are not drawn: nobody could read it.
 const DRAWN: usize = 1_000;
 
+/// What helps where nothing is drawn.
+const ASK: &str = "`vauban reach` answers for all of them, or with `--from` and `--to` for some";
+
 /// No larger picture, and no longer text of it, is put into a page, in bytes.
 const LARGEST: usize = 1 << 20;
 
@@ -140,6 +143,7 @@ fn of_project(command: &Show, shared: &Shared, console: &Console) -> Result<Opti
     };
     let reach = match command.no_reach {
         true => None,
+        false if side.program.policies.len() > DRAWN => Some(too_many(side.program.policies.len())),
         // Of hand-written manifests it is known only there what they change.
         false => Some(picture(&sides::open(&about(command), None, shared)?)?),
     };
@@ -161,23 +165,29 @@ fn about(command: &Show) -> About {
     }
 }
 
+fn too_many(ends: usize) -> Picture {
+    Picture::LeftOut(format!(
+        "{ends} policies and workloads are too many to be drawn: {ASK}."
+    ))
+}
+
 /// Who reaches whom, unless that is more than a page can show.
 fn picture(opened: &Opened) -> Result<Picture, Stop> {
     let side = &opened.side;
     let inventory = opened.inventory()?;
     let ends = side.program.policies.len() + inventory.workloads.len();
-    let ask = "`vauban reach` answers for all of them, or with `--from` and `--to` for some";
     if ends > DRAWN {
-        return Ok(Picture::LeftOut(format!(
-            "{ends} policies and workloads are too many to be drawn: {ask}."
-        )));
+        return Ok(too_many(ends));
     }
-    let reach = Reach::of(side, &inventory, &Focus::default());
+    let reach = match Reach::of(side, &inventory, &Focus::default()) {
+        Ok(reach) => reach,
+        Err(many) => return Ok(Picture::LeftOut(many.to_string())),
+    };
     let svg = report::reach::svg(side, &reach);
     let text = report::reach::text(side, &reach, false);
     if svg.len().max(text.len()) > LARGEST {
         return Ok(Picture::LeftOut(format!(
-            "The picture has {} ends, which are too many for a page: {ask}.",
+            "The picture has {} ends, which are too many for a page: {ASK}.",
             reach.places.len()
         )));
     }
