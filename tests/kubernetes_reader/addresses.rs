@@ -39,6 +39,7 @@ fn side(text: &str, context: &Context<'_>) -> Side {
         spec,
         program: Arc::new(reading.program),
         unread: reading.unread,
+        ranks: reading.ranks,
         sources: Arc::new(sources),
         prefix: String::new(),
         assumed: Vec::new(),

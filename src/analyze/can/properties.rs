@@ -28,6 +28,7 @@ fn side(program: Program, unread: Vec<Unread>) -> Side {
         },
         program: Arc::new(program),
         unread,
+        ranks: Vec::new(),
         universe: Universe::whole(),
         sources: Arc::new(sources),
         prefix: String::new(),
