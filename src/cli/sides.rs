@@ -3,6 +3,7 @@
 //! Takes: what the command line says of a project, of manifests, and of their cluster. Gives: a [`Side`] and the ends in the model's terms. Ends are read by the language's own parser, as a test in a file beside the project's, so that they mean what they mean there and errors
 //! point into the question.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -162,6 +163,9 @@ pub(crate) fn open(about: &About, ends: Option<&Ends>, shared: &Shared) -> Resul
     };
     if let Some(ends) = ends {
         opened.place(ends)?;
+    }
+    if let Some(asked) = &opened.ends {
+        mention(&mut opened.side, asked);
     }
     Ok(opened)
 }
@@ -432,6 +436,27 @@ fn holding(
         prefix: String::new(),
         assumed: holder.assumed,
     })
+}
+
+/// Makes a side know the namespaces that a question names and nobody declares: what it decides is asked of one namespace after the other.
+fn mention(side: &mut Side, asked: &Check) {
+    if side.program.cluster.namespaces_closed {
+        return;
+    }
+    let ends = asked.to.iter().map(|(end, _)| end).chain([&asked.from]);
+    let pods = ends.flat_map(|end| &end.pods);
+    let names = pods.flat_map(|pods| pods.namespaces.names.mentioned().iter().flatten());
+    let new: BTreeSet<SmolStr> = names
+        .filter(|name| {
+            side.program.namespace(name).is_none() && !side.program.undeclared.contains(name)
+        })
+        .cloned()
+        .collect();
+    if !new.is_empty() {
+        let undeclared = &mut Arc::make_mut(&mut side.program).undeclared;
+        undeclared.extend(new);
+        undeclared.sort_unstable();
+    }
 }
 
 /// The objects of files and folders.

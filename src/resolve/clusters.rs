@@ -136,7 +136,12 @@ impl<'a> Cx<'a> {
                     .insert(value.clone());
             }
         }
-        self.ground = Ground::new(namespaces, self.cluster.namespaces_closed);
+        // What lies on no disk are the namespaces that a cluster happens to have; whoever asks about it may speak of others.
+        let declares = namespaces.iter().any(|namespace| {
+            let source = self.sources.get(namespace.span.file);
+            !source.path.starts_with('<')
+        });
+        self.ground = Ground::new(namespaces, self.cluster.namespaces_closed, declares);
         self.collect_tiers();
         true
     }

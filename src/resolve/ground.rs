@@ -12,22 +12,21 @@ pub(super) struct Ground {
     pub(super) namespaces: Vec<Namespace>,
     /// Whether there are no others.
     pub(super) closed: bool,
+    /// Whether a namespace that is not declared is a mistake.
+    pub(super) strict: bool,
     known: FxHashMap<Namespaces, bool>,
 }
 
 impl Ground {
-    pub(super) fn new(mut namespaces: Vec<Namespace>, closed: bool) -> Self {
+    /// `declares` says that somebody has declared a namespace himself: then he has declared those that he speaks of.
+    pub(super) fn new(mut namespaces: Vec<Namespace>, closed: bool, declares: bool) -> Self {
         namespaces.sort_by(|a, b| a.name.cmp(&b.name));
         Ground {
             namespaces,
             closed,
+            strict: closed || declares,
             known: FxHashMap::default(),
         }
-    }
-
-    /// Whether a namespace that is not declared is a mistake.
-    pub(super) fn strict(&self) -> bool {
-        self.closed || !self.namespaces.is_empty()
     }
 
     /// Whether a namespace is declared.

@@ -120,7 +120,7 @@ impl<'a> Cx<'a> {
             return true;
         }
         let std = self.modules[module.0 as usize].is_std();
-        if std || !self.ground.strict() {
+        if std || !self.ground.strict {
             if !self.ground.closed {
                 self.undeclared.insert(name.into());
             }
@@ -242,7 +242,7 @@ impl<'a> Cx<'a> {
     ) -> Option<()> {
         let key = &requirement.key;
         if key.value == METADATA_NAME
-            || !self.ground.strict()
+            || !self.ground.strict
             // The namespace that carries it may be one that could not be read.
             || !self.unread.is_empty()
             || self.modules[module.0 as usize].is_std()

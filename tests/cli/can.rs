@@ -75,3 +75,40 @@ fn a_workload_that_is_not_there_is_no_answer() {
         .exits(2)
         .complains("did you mean `shop/deployment/web`?");
 }
+
+/// A folder of policies seldom has all namespaces, if any.
+#[test]
+fn namespaces_that_nobody_declares_can_be_asked_about() {
+    let sandbox = Sandbox::empty();
+    sandbox.write("policies/db.yaml", POLICIES);
+    let ask = |from: &str, to: &str| {
+        let question = ["can", "--manifests", "policies", from, to, "tcp 5432"];
+        sandbox.run(&question)
+    };
+    let (web, db) = ("pods{app=web} in shop", "pods{app=db} in data");
+    ask(web, db).exits(1);
+    ask(db, web).exits(0);
+    ask("pods{app=web} in elsewhere", "pods{app=other} in data").exits(0);
+    // That some are declared says nothing of the others.
+    let some = "apiVersion: v1\nkind: Namespace\nmetadata: {name: data}\n";
+    sandbox.write("policies/namespace.yaml", some);
+    ask(web, db).exits(1);
+    ask(db, web).exits(0);
+    ask(db, "pods{app=other} in data").exits(0);
+    // Unless the facts say that there are no others.
+    sandbox.write(
+        "facts.vau",
+        "cluster c {\n  ipv6 none\n  namespaces closed\n}\n",
+    );
+    let closed = [
+        "can",
+        "--manifests",
+        "policies",
+        "--facts",
+        "facts.vau",
+        web,
+        db,
+        "tcp 5432",
+    ];
+    sandbox.run(&closed).exits(2).complains("unknown-namespace");
+}
