@@ -26,6 +26,9 @@ impl<'a> Cx<'a> {
                 continue;
             }
             if let Some(first) = all.get(&name.value) {
+                if self.is_confirmed(first, tree) {
+                    continue;
+                }
                 self.report(errors::duplicate_name(
                     "namespace",
                     &name.value,
@@ -45,6 +48,16 @@ impl<'a> Cx<'a> {
             );
         }
         all.into_values().collect()
+    }
+
+    /// Whether a namespace of a cluster, which lies on no disk, has the labels that it is declared with. It may have others: the declaration counts.
+    fn is_confirmed(&self, declared: &Namespace, found: &ast::Namespace) -> bool {
+        let has = |(key, value): &(SmolStr, SmolStr)| {
+            let mut labels = found.labels.iter();
+            labels.any(|(known, is)| known.value == *key && is.text == *value)
+        };
+        self.sources.get(found.name.span.file).path.starts_with('<')
+            && declared.labels.iter().all(has)
     }
 
     fn labels_of(&mut self, tree: &ast::Namespace) -> Vec<(SmolStr, SmolStr)> {

@@ -112,3 +112,28 @@ fn namespaces_that_nobody_declares_can_be_asked_about() {
     ];
     sandbox.run(&closed).exits(2).complains("unknown-namespace");
 }
+
+/// A project's inventory has the namespaces that the project declares, with labels of the cluster's own beside.
+#[test]
+fn an_inventory_confirms_what_a_project_declares() {
+    let sandbox = Sandbox::empty();
+    sandbox.run(&["init", "."]).exits(0);
+    let named = |labels: &str| {
+        format!("apiVersion: v1\nkind: Namespace\nmetadata: {{name: shop, labels: {{{labels}}}}}\n")
+    };
+    let question = [
+        "can",
+        "--inventory",
+        "inventory.yaml",
+        "pods{app=front} in shop",
+        "pods{app=back} in shop",
+        "tcp 8080",
+    ];
+    sandbox.write(
+        "inventory.yaml",
+        named("team: shop, env: prod, kubernetes.io/metadata.name: shop"),
+    );
+    sandbox.run(&question).exits(0);
+    sandbox.write("inventory.yaml", named("env: none, team: none"));
+    sandbox.run(&question).exits(2).complains("duplicate-name");
+}
