@@ -183,6 +183,9 @@ fn the_first_steps_are_the_same_on_each_target() {
     }
 }
 
+/// A flow in a new project.
+const FLOW: &str = r#"{"id":"1","from":{"pod":{"namespace":"shop","labels":{"app":"front"}}},"to":{"pod":{"namespace":"shop","labels":{"app":"back"}}},"protocol":"TCP","port":8080}"#;
+
 /// What the README's list of commands does in a new project: all of them work, in its order, on each target.
 #[test]
 fn the_commands_of_the_readme_work_on_each_target() {
@@ -205,6 +208,13 @@ fn the_commands_of_the_readme_work_on_each_target() {
         let mut commands = Vec::new();
         for command in on(backend, &listed) {
             assert!(command.starts_with("vauban "), "{command}");
+            // What a reader has: recorded flows, and what his cluster holds.
+            if command.starts_with("vauban decide ") {
+                commands.push(format!("echo '{FLOW}' > flows.jsonl"));
+            }
+            if command.ends_with(" cluster/") {
+                commands.push("cp -r deploy cluster".to_owned());
+            }
             commands.push(command.clone());
             // What a reader does on his own: he goes into the folder, and the project has a history.
             if let Some(folder) = command
