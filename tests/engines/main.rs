@@ -188,8 +188,10 @@ fn names(program: &Program) -> Vec<SmolStr> {
 /// How the agents of a program's cluster are run; what it does not say is settled at random.
 fn settings(random: &mut Random, program: &Program) -> Settings {
     let cluster = &program.cluster;
-    // Where pods may have addresses of both families, they may also have one of them only.
-    let single = !cluster.ipv4_none && !cluster.ipv6_none && random.chance(15);
+    // Where no fact says which families pods have, they may have one of them only.
+    let both = |pods: &AddressSet| !pods.v4.is_empty() && !pods.v6.is_empty();
+    let known = cluster.ipv4_none || cluster.ipv6_none || cluster.pods.as_ref().is_some_and(both);
+    let single = random.chance(15) && !known;
     let networks = |set: &AddressSet| set.networks().iter().map(ToString::to_string).collect();
     Settings {
         ipv4: !cluster.ipv4_none,

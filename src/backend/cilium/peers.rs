@@ -159,8 +159,13 @@ fn as_name(name: &SmolStr) -> Name {
 fn cidrs(outside: &AddressSet, cluster: &Cluster, groups: Groups<'_>) -> Vec<CidrRule> {
     let blocks = outside.blocks();
     let lines: usize = blocks.iter().map(|block| 1 + block.except.len()).sum();
+    // In a group `/0` would not count for addresses in longer networks that a policy mentions, as the agent looks them up; halves do.
+    let halved = |net: IpNet| match net.prefix_len() {
+        0 => net.subnets(1).map(Iterator::collect).unwrap_or_default(),
+        _ => vec![net],
+    };
     if lines > MOST_CIDRS
-        && let Some(group) = groups(outside.networks())
+        && let Some(group) = groups(outside.networks().into_iter().flat_map(halved).collect())
     {
         return vec![CidrRule {
             cidr: None,

@@ -50,7 +50,7 @@ pub struct TooLarge {
     pub policies: usize,
     /// How many labels, names and accounts they ask about.
     pub questions: usize,
-    /// The rules among them that ask about most labels, at most [`MOST_NAMED`], in order: of the program whose oracle it is.
+    /// The rules among them that ask about most labels, at most a few, in order: of the program whose oracle it is.
     pub rules: Vec<RuleRef>,
 }
 

@@ -115,12 +115,9 @@ pub(super) fn outside(nets: &[IpNet], except: &[IpNet], facts: Facts<'_>) -> End
         }
     }
     let mut addresses = addresses_of(nets).subtract(&holes);
-    // An exception of `/0` is then the whole world, too.
+    // An exception of `/0` may then be the whole world, too: the engines of some versions keep what others do not.
     if except.iter().any(|hole| hole.prefix_len() == 0) && facts.stack() != Stack::Dual {
-        possible = match facts.stack() {
-            Stack::Unknown => possible.union(&addresses),
-            _ => AddressSet::empty(),
-        };
+        possible = possible.union(&addresses_of(nets));
         addresses = AddressSet::empty();
     }
     let others = match facts.cidr {
@@ -133,6 +130,22 @@ pub(super) fn outside(nets: &[IpNet], except: &[IpNet], facts: Facts<'_>) -> End
         "`/0` is the whole world, exceptions aside, where pods have one family of addresses, and no fact says which they have",
     );
     outside.union(others)
+}
+
+/// The addresses that a group's nets select, less the exceptions. An address has the labels of the networks that hold it, but those of `/0` only as long as
+/// no policy speaks of a longer network around it: the agent's cache of addresses looks for parents of one bit and more.
+fn of_group(nets: &[IpNet], except: &[IpNet], facts: Facts<'_>) -> Ends {
+    let (whole, rest): (Vec<IpNet>, Vec<IpNet>) =
+        nets.iter().partition(|net| net.prefix_len() == 0);
+    let found = outside(&rest, except, facts);
+    if whole.is_empty() {
+        return found;
+    }
+    found.union(Ends::outside(
+        AddressSet::empty(),
+        AddressSet::full(),
+        "an address in a longer network that some policy mentions has no label of a group's `/0`",
+    ))
 }
 
 /// An item of `fromCIDRSet` or `toCIDRSet`.
@@ -183,7 +196,7 @@ pub(super) fn item(
             net.map_or_else(Ends::default, |net| outside(&[net], &except, facts))
         }
         (None, Some(name), None) => match groups.0.get(name) {
-            Some(group) => outside(&group.nets, &except, facts),
+            Some(group) => of_group(&group.nets, &except, facts),
             None => Ends::outside(
                 AddressSet::empty(),
                 AddressSet::full(),
@@ -237,7 +250,7 @@ fn selected(
         outside.union(&ends.possible.ends.outside)
     };
     let others = reach(outside(&nets(&|group| !all(group)), &[], facts));
-    let mut found = outside(&nets(&all), except, facts);
+    let mut found = of_group(&nets(&all), except, facts);
     let mixed = found.certain.ends.outside.intersect(&others);
     let together = wanted.iter().fold(AddressSet::full(), |all, one| {
         all.intersect(&reach(outside(
