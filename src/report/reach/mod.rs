@@ -1,6 +1,6 @@
 //! Who reaches whom, in seven forms.
 //!
-//! Takes: a [`Reach`] and the [`Side`](crate::analyze::Side) that it is of. Gives: text, JSON, CSV, Markdown, DOT, Mermaid, or SVG. All but CSV and JSON say the
+//! Takes: a table of reach and the [`Side`](crate::analyze::Side) that it is of. Gives: text, JSON, CSV, Markdown, DOT, Mermaid, or SVG. All but CSV and JSON say the
 //! table in few words: what every pod, or a whole namespace, reaches is said once. CSV names each pair of ends for itself.
 
 mod graph;
