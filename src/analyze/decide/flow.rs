@@ -1,7 +1,7 @@
 //! One line with a flow.
 //!
 //! Takes: the text of a line. Gives: its parts, the ends still as text, since most lines name ends that other lines have named before; and an end's text as an
-//! [`End`]. Knows the fields and their types, not what a program declares.
+//! `End`. Knows the fields and their types, not what a program declares.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
