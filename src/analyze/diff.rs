@@ -8,7 +8,7 @@ use smol_str::SmolStr;
 
 use super::compare::{End, Ends, Open, Pair};
 use super::gather::{self, Found};
-use super::{Origin, Side, Who};
+use super::{Side, Who};
 use crate::meaning::{By, Index, Oracle, Partition, Set, TooLarge, Verdict, decide};
 use crate::model::{PolicyId, TierId};
 use crate::space::{Direction, FlowBox, Pods, Region};
@@ -278,15 +278,10 @@ pub(super) fn add(all: &mut Vec<Who>, who: Who) {
 
 fn policy_of(side: &Side, index: &Index<'_>, id: PolicyId) -> Who {
     let policy = index.program.policy(id);
-    let name = match (side.origin, policy.folder.is_empty()) {
-        (Origin::Project, false) => {
-            format!("{}.{}", policy.folder.replace('/', "."), policy.name)
-        }
-        _ => policy.name.to_string(),
-    };
+    let name = policy.qualified();
     Who {
-        what: name.clone(),
-        policy: Some(name.into()),
+        what: name.to_string(),
+        policy: Some(name),
         owner: Some(policy.owner.clone()).filter(|owner| !owner.is_empty()),
         place: Some(side.place(policy.span)),
         because: None,

@@ -73,11 +73,7 @@ impl Who {
         let (policy, owner) = match site.site {
             RuleSite::Policy(id) => {
                 let policy = program.policy(id);
-                let name = match policy.folder.is_empty() {
-                    true => policy.name.clone(),
-                    false => format!("{}.{}", policy.folder.replace('/', "."), policy.name).into(),
-                };
-                (name, Some(policy.owner.clone()))
+                (policy.qualified(), Some(policy.owner.clone()))
             }
             RuleSite::Default => (SmolStr::new_static("default"), None),
         };

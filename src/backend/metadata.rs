@@ -57,11 +57,7 @@ impl Provenance {
     pub fn of_policy(policy: &Policy) -> Self {
         Provenance {
             owner: policy.owner.clone(),
-            what: if policy.folder.is_empty() {
-                policy.name.clone()
-            } else {
-                format_smolstr!("{}.{}", policy.folder.replace('/', "."), policy.name)
-            },
+            what: policy.qualified(),
             file: Some(policy.file.clone()),
             span: policy.span,
         }

@@ -6,10 +6,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use smol_str::{SmolStr, format_smolstr};
+use smol_str::SmolStr;
 use time::Date;
 
-use crate::model::{Action, Block, Clause, Namespace, Otherwise, Policy, Program, Rule};
+use crate::model::{Action, Block, Clause, Namespace, Otherwise, Program, Rule};
 use crate::space::{Namespaces, Pods, ValueSet};
 
 /// Who answers for pods in namespaces that no team has.
@@ -72,15 +72,6 @@ struct Frame<'a> {
     has: [bool; 2],
 }
 
-/// `books.api`; the bare name in the root.
-fn full_name(policy: &Policy) -> SmolStr {
-    if policy.folder.is_empty() {
-        policy.name.clone()
-    } else {
-        format_smolstr!("{}.{}", policy.folder.replace('/', "."), policy.name)
-    }
-}
-
 fn sides<'a>(ground: Option<&'a Ground<'a>>) -> BTreeMap<SmolStr, Side<'a>> {
     let mut all = BTreeMap::new();
     let Some(ground) = ground else {
@@ -92,7 +83,10 @@ fn sides<'a>(ground: Option<&'a Ground<'a>>) -> BTreeMap<SmolStr, Side<'a>> {
         tiers.map(|tier| (&tier.name, tier.otherwise)).collect()
     };
     for policy in &program.policies {
-        let before = policy.after.iter().map(|id| full_name(program.policy(*id)));
+        let before = policy
+            .after
+            .iter()
+            .map(|id| program.policy(*id).qualified());
         let side = Side {
             ground,
             frame: Frame {
@@ -104,7 +98,7 @@ fn sides<'a>(ground: Option<&'a Ground<'a>>) -> BTreeMap<SmolStr, Side<'a>> {
             },
             blocks: [policy.ingress.as_ref(), policy.egress.as_ref()],
         };
-        all.insert(full_name(policy), side);
+        all.insert(policy.qualified(), side);
     }
     if let Some(default) = &program.default {
         let side = Side {

@@ -3,7 +3,7 @@
 use smol_str::SmolStr;
 use time::Date;
 
-use crate::analyze::{Origin, Side};
+use crate::analyze::Side;
 use crate::meaning::{By, Heard, Index, Verdict, in_box, trace};
 use crate::model::{Action, RuleRef, RuleSite};
 use crate::space::{Direction, Flow};
@@ -193,10 +193,7 @@ fn say(side: &Side, tier: &SmolStr, heard: &Heard, rows: &mut Vec<Row>) {
             }
             RuleSite::Policy(id) => {
                 let policy = side.program.policy(id);
-                row.policy = Some(match side.origin {
-                    Origin::Project => policy.qualified(),
-                    Origin::Manifests => policy.name.clone(),
-                });
+                row.policy = Some(policy.qualified());
                 row.place = Some(side.place(policy.span));
                 row.team = Some(policy.owner.clone()).filter(|team| !team.is_empty());
                 let mut teams = side.program.teams.iter();

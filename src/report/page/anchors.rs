@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{POLICIES, Page, RULES, of_tier, rules, spoken};
+use super::{POLICIES, Page, RULES, of_tier, rules};
 use crate::model::{PolicyId, TierId};
 
 /// The anchor of each policy that is written out, by its place in the program.
@@ -24,7 +24,7 @@ impl Anchors {
                 }
                 let policy = program.policy(id);
                 count += rules(policy).count();
-                let plain = plain(&spoken(policy));
+                let plain = plain(&policy.qualified());
                 // Names that differ in what an anchor cannot hold are told apart by a number.
                 let anchor = (1..)
                     .map(|n| match n {

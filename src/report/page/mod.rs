@@ -284,7 +284,7 @@ impl Maker<'_> {
     fn name(&self, id: PolicyId) -> Name {
         let policy = self.program.policy(id);
         Name {
-            name: spoken(policy),
+            name: policy.qualified().to_string(),
             anchor: self.anchors.policy(id).map(str::to_owned),
             team: self.team(&policy.owner),
         }
@@ -363,14 +363,6 @@ fn of_tier(page: &Page<'_>, tier: TierId) -> Vec<PolicyId> {
     let mut all = ordered(program, tier);
     all.retain(|id| is_shown(page, program.policy(*id)));
     all
-}
-
-/// A policy's name as other files write it.
-fn spoken(policy: &Policy) -> String {
-    match policy.folder.as_str() {
-        "" => policy.name.to_string(),
-        folder => format!("{}.{}", folder.replace('/', "."), policy.name),
-    }
 }
 
 /// The rules of a policy's both directions.
