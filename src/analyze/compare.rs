@@ -14,7 +14,7 @@ use super::alike::Alike;
 use crate::backend::read::Unread;
 use crate::meaning::{Decision, Index, Oracle, Partition, Set, TooLarge, Verdict, decide};
 use crate::model::TierId;
-use crate::space::{Direction, EndpointSet, Flow, FlowBox, Pods, PortSet};
+use crate::space::{Direction, Flow};
 
 /// How many flows of a kind an answer shows.
 const SHOWN: usize = 8;
@@ -225,11 +225,7 @@ impl<'a> Pair<'a> {
         most: usize,
         mut see: impl FnMut(&mut Oracle<'a>, Set) -> Result<bool, TooLarge>,
     ) -> Result<bool, TooLarge> {
-        let pods = oracle.set(&FlowBox {
-            subject: Pods::any(),
-            peers: EndpointSet::of_pods([Pods::any()]),
-            ports: PortSet::all(),
-        })?;
+        let pods = oracle.between_pods()?;
         let plain = oracle.minus(set, pods)?;
         if !oracle.is_empty(plain) && !see(oracle, plain)? {
             return Ok(true);

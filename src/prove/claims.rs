@@ -7,10 +7,7 @@
 //! A claim is about one program: what was read back, or the source where nothing is emitted. Parts of a reading that were not understood count against the
 //! claim: a `cannot` takes them to allow, a `can` to deny.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
-
-use smol_str::SmolStr;
 
 use super::mentioned::Mentioned;
 use super::universe::Universe;
@@ -18,7 +15,7 @@ use super::unread;
 use crate::backend::read::Unread;
 use crate::meaning::{Index, Oracle, Partition, Set, TooLarge};
 use crate::model::{Check, Verb};
-use crate::space::{Direction, EndpointSet, Flow, FlowBox, Pods, PortSet, Transport};
+use crate::space::{Direction, EndpointSet, Flow, FlowBox, Pods, PortSet};
 
 /// What became of a claim.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -60,29 +57,13 @@ pub fn examine<'p>(
     universe: &Universe,
     check: &Check,
 ) -> Claim {
-    examine_knowing(index, parts, universe, check, &BTreeMap::new())
-}
-
-/// The same where the destinations are known to call some of their ports by these names, and no port by another.
-pub fn examine_knowing<'p>(
-    index: &Arc<Index<'p>>,
-    parts: &[Unread],
-    universe: &Universe,
-    check: &Check,
-    numbers: &BTreeMap<(Transport, SmolStr), u16>,
-) -> Claim {
     let uncovered = uncovered(index, universe, check);
-    let world = || {
-        let mut world = Mentioned::of(index.program, parts);
-        world.numbers = numbers.clone();
-        world
-    };
     let mut asked = Asked {
         index,
         parts,
         universe,
         check,
-        world: (check.verb == Verb::Can).then(world),
+        world: (check.verb == Verb::Can).then(|| Mentioned::of(index.program, parts)),
         covered: false,
     };
     let standing = match asked.run() {
@@ -339,11 +320,7 @@ impl<'p> Asked<'_, 'p> {
         let allowed = self.allowed(&mut oracle)?;
         let against = match self.check.verb {
             Verb::Cannot => {
-                let pods = oracle.set(&FlowBox {
-                    subject: Pods::any(),
-                    peers: EndpointSet::of_pods([Pods::any()]),
-                    ports: PortSet::all(),
-                })?;
+                let pods = oracle.between_pods()?;
                 let through = oracle.and(region, allowed)?;
                 oracle.minus(through, pods)?
             }

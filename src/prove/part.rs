@@ -15,7 +15,7 @@ use super::unread;
 use crate::backend::read::Unread;
 use crate::meaning::{Index, Oracle, Partition, Set, TooLarge};
 use crate::model::{Check, Verb};
-use crate::space::{Direction, EndpointSet, FlowBox, Pods, PortSet, Transport};
+use crate::space::{Direction, EndpointSet, Pods, PortSet, Transport};
 
 /// The flows of a question whose subject lies in an oracle's partition. They are sources, if these are pods, else destinations.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -177,11 +177,7 @@ impl<'p> Parting<'_, 'p> {
         asked: Set,
         destinations: &[Partition],
     ) -> Result<Parted, TooLarge> {
-        let pods = oracle.set(&FlowBox {
-            subject: Pods::any(),
-            peers: EndpointSet::of_pods([Pods::any()]),
-            ports: PortSet::all(),
-        })?;
+        let pods = oracle.between_pods()?;
         let own = self.own(oracle)?;
         let elsewhere = oracle.minus(asked, pods)?;
         let mut all = within(oracle, elsewhere, own)?;

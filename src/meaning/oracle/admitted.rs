@@ -31,6 +31,18 @@ impl<'p> Oracle<'p> {
         })
     }
 
+    /// The flows whose other end is a pod.
+    ///
+    /// # Errors
+    /// If it is too large.
+    pub fn between_pods(&mut self) -> Result<Set, TooLarge> {
+        self.set(&FlowBox {
+            subject: Pods::any(),
+            peers: EndpointSet::of_pods([Pods::any()]),
+            ports: PortSet::all(),
+        })
+    }
+
     /// The flows to pods of a partition.
     ///
     /// # Errors
