@@ -137,10 +137,9 @@ impl<'a> Cx<'a> {
             }
         }
         // What lies on no disk are the namespaces that a cluster happens to have; whoever asks about it may speak of others.
-        let declares = namespaces.iter().any(|namespace| {
-            let source = self.sources.get(namespace.span.file);
-            !source.path.starts_with('<')
-        });
+        let declares = namespaces
+            .iter()
+            .any(|namespace| !self.sources.get(namespace.span.file).is_beside());
         self.ground = Ground::new(namespaces, self.cluster.namespaces_closed, declares);
         self.collect_tiers();
         true

@@ -56,8 +56,7 @@ impl<'a> Cx<'a> {
             let mut labels = found.labels.iter();
             labels.any(|(known, is)| known.value == *key && is.text == *value)
         };
-        self.sources.get(found.name.span.file).path.starts_with('<')
-            && declared.labels.iter().all(has)
+        self.sources.get(found.name.span.file).is_beside() && declared.labels.iter().all(has)
     }
 
     fn labels_of(&mut self, tree: &ast::Namespace) -> Vec<(SmolStr, SmolStr)> {

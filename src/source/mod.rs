@@ -108,6 +108,12 @@ impl Source {
         }
     }
 
+    /// Whether it lies on no disk but was made beside the files of a project, as a question is, or the namespaces of a cluster: its name is in angle
+    /// brackets, which no file's name of a project is.
+    pub fn is_beside(&self) -> bool {
+        self.path.starts_with('<')
+    }
+
     /// Line (from 1) and column (in characters, from 1) of a byte offset; offsets past the end count as the end.
     pub fn line_column(&self, offset: u32) -> (u32, u32) {
         let offset = offset.min(self.text.len() as u32);

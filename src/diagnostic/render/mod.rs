@@ -96,8 +96,9 @@ impl Report<'_> {
     /// A file's path relative to the project; `std/…` for the standard library. `vauban.toml`, which is no source, lies in no source folder,
     /// nor does what lies on no disk: `<question>.vau`.
     pub fn path(&self, file: FileId) -> String {
-        let path = &self.sources.get(file).path;
-        if path.starts_with("std/") || path.starts_with('<') || &**path == "vauban.toml" {
+        let source = self.sources.get(file);
+        let path = &source.path;
+        if path.starts_with("std/") || source.is_beside() || &**path == "vauban.toml" {
             return path.to_string();
         }
         let (mut folder, mut path) = (self.prefix.trim_end_matches('/'), &**path);
