@@ -9,19 +9,14 @@
 )]
 
 mod programs;
+mod sides;
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use programs::Size;
+use sides::side;
+use vauban::analyze::Side;
 use vauban::analyze::decide::Decider;
-use vauban::analyze::{Origin, Side};
-use vauban::backend::{LogPolicy, Spec};
-use vauban::compile::{Input, Prove, TargetInput, compile};
-use vauban::model::{Program, Target};
-use vauban::prove::Universe;
-use vauban::source::MemoryWorld;
+use vauban::model::Program;
 
 /// How much is fed at once, in bytes: as much as the tool reads.
 const PART: usize = 1 << 20;
@@ -48,50 +43,6 @@ const CASES: [Case; 2] = [
         least: 1e5,
     },
 ];
-
-fn side(namespaces: usize) -> Side {
-    let spec = Spec {
-        name: "t".into(),
-        backend: Target::Calico,
-        version: (3, 30),
-        log: LogPolicy::Refuse,
-    };
-    let world = MemoryWorld {
-        files: programs::program(Size { namespaces })
-            .into_iter()
-            .collect::<BTreeMap<_, _>>(),
-    };
-    let compiled = compile(&Input {
-        world: &world,
-        project: "bench".into(),
-        today: time::macros::date!(2026 - 11 - 24),
-        targets: vec![TargetInput {
-            spec: spec.clone(),
-            cluster: None,
-            without: Vec::new(),
-            namespaces: Vec::new(),
-        }],
-        lints: BTreeMap::new(),
-        proof: Prove::Nothing,
-    });
-    assert!(
-        !compiled.has_errors(),
-        "the program of the bench has errors"
-    );
-    let program = compiled.targets[0].program.clone().unwrap();
-    Side {
-        name: "bench".to_owned(),
-        origin: Origin::Project,
-        universe: Universe::of(&spec, &program),
-        spec,
-        program,
-        unread: Vec::new(),
-        sources: Arc::new(compiled.sources),
-        prefix: String::new(),
-        assumed: Vec::new(),
-        ranks: Vec::new(),
-    }
-}
 
 /// Pods that policies select, some in each namespace.
 fn pods(program: &Program, count: usize) -> Vec<String> {

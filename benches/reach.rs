@@ -8,21 +8,17 @@
 )]
 
 mod programs;
+mod sides;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use programs::Size;
+use sides::side;
 use vauban::analyze::inventory::Workload;
 use vauban::analyze::reach::Focus;
-use vauban::analyze::{Inventory, Origin, Reach, Side};
-use vauban::backend::{LogPolicy, Spec};
-use vauban::compile::{Input, Prove, TargetInput, compile};
-use vauban::model::{Program, Target};
-use vauban::prove::Universe;
+use vauban::analyze::{Inventory, Reach};
+use vauban::model::Program;
 use vauban::report;
-use vauban::source::MemoryWorld;
 use vauban::space::Pod;
 
 /// Namespaces, and workloads in them.
@@ -31,50 +27,6 @@ const CASES: [(usize, usize); 3] = [(25, 50), (100, 200), (1000, 2000)];
 const MOST: Duration = Duration::from_secs(10);
 /// The most memory that all of it may take, in KiB: the compiled program with it.
 const MOST_MEMORY: u64 = 1024 * 1024;
-
-fn side(namespaces: usize) -> Side {
-    let spec = Spec {
-        name: "t".into(),
-        backend: Target::Calico,
-        version: (3, 30),
-        log: LogPolicy::Refuse,
-    };
-    let world = MemoryWorld {
-        files: programs::program(Size { namespaces })
-            .into_iter()
-            .collect::<BTreeMap<_, _>>(),
-    };
-    let compiled = compile(&Input {
-        world: &world,
-        project: "bench".into(),
-        today: time::macros::date!(2026 - 11 - 24),
-        targets: vec![TargetInput {
-            spec: spec.clone(),
-            cluster: None,
-            without: Vec::new(),
-            namespaces: Vec::new(),
-        }],
-        lints: BTreeMap::new(),
-        proof: Prove::Nothing,
-    });
-    assert!(
-        !compiled.has_errors(),
-        "the program of the bench has errors"
-    );
-    let program = compiled.targets[0].program.clone().unwrap();
-    Side {
-        name: "bench".to_owned(),
-        origin: Origin::Project,
-        universe: Universe::of(&spec, &program),
-        spec,
-        program,
-        unread: Vec::new(),
-        sources: Arc::new(compiled.sources),
-        prefix: String::new(),
-        assumed: Vec::new(),
-        ranks: Vec::new(),
-    }
-}
 
 /// Workloads that policies select, some in each namespace.
 fn inventory(program: &Program, count: usize) -> Inventory {

@@ -15,20 +15,18 @@ mod interpreters;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use generator::Random;
 use generator::project::Project;
 use generator::random::{self, ACCOUNTS, Dial, LABELS, PORT_NAMES};
 use vauban::analyze::inventory::Workload;
 use vauban::analyze::reach::{Focus, Kind, Place};
-use vauban::analyze::{Inventory, Origin, Reach, Side};
+use vauban::analyze::{Inventory, Reach, Side};
 use vauban::backend::read::Unread;
 use vauban::backend::{LogPolicy, Spec};
 use vauban::compile::{Input, Prove, TargetInput, compile};
 use vauban::meaning::{Verdict, decide, in_box};
 use vauban::model::{Program, Target};
-use vauban::prove::Universe;
 use vauban::source::{FileId, Span};
 use vauban::space::{Direction, End, Flow, FlowBox, Pod, PortSet, Traffic, Transport};
 
@@ -67,18 +65,7 @@ fn side(project: &Project, dial: &Dial) -> Option<Side> {
         .diagnostics
         .iter()
         .all(|one| one.target.is_some() || one.severity != vauban::diagnostic::Severity::Error);
-    resolved.then(|| Side {
-        name: "random".to_owned(),
-        origin: Origin::Project,
-        universe: Universe::of(&spec, &program),
-        spec,
-        program,
-        unread: Vec::new(),
-        sources: Arc::new(compiled.sources),
-        prefix: String::new(),
-        assumed: Vec::new(),
-        ranks: Vec::new(),
-    })
+    resolved.then(|| Side::of_project("random", spec, program, compiled.sources))
 }
 
 /// Random pods, most of them with labels that the program asks about.

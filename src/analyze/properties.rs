@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use smol_str::SmolStr;
 
-use super::{Aligned, Claim, Ends, Origin, Pair, Side, align};
+use super::{Aligned, Claim, Ends, Pair, Side, align};
 use crate::backend::{LogPolicy, Spec};
 use crate::meaning::properties::{Dice, rounds};
 use crate::meaning::{Verdict, decide, in_box};
@@ -17,22 +17,15 @@ use crate::space::{Condition, Direction, End, Flow, Pod, Region, Traffic};
 pub(super) fn side(name: &str, program: Program) -> Side {
     let mut sources = Sources::default();
     sources.add("policies.vau", "");
+    let spec = Spec {
+        name: "prod".into(),
+        backend: Target::Calico,
+        version: (3, 30),
+        log: LogPolicy::Ignore,
+    };
     Side {
-        name: name.to_owned(),
-        origin: Origin::Project,
-        spec: Spec {
-            name: "prod".into(),
-            backend: Target::Calico,
-            version: (3, 30),
-            log: LogPolicy::Ignore,
-        },
-        program: Arc::new(program),
-        unread: Vec::new(),
-        ranks: Vec::new(),
         universe: Universe::whole(),
-        sources: Arc::new(sources),
-        prefix: String::new(),
-        assumed: Vec::new(),
+        ..Side::of_project(name, spec, Arc::new(program), sources)
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use smol_str::SmolStr;
 
 use crate::backend::Spec;
-use crate::backend::read::Unread;
+use crate::backend::read::{Reading, Unread};
 use crate::model::Program;
 use crate::prove::Universe;
 use crate::source::{Sources, Span};
@@ -45,6 +45,48 @@ pub struct Side {
 }
 
 impl Side {
+    /// What a project says for one of its targets, on that target's universe, where nothing is written by hand. It has no prefix and assumes nothing.
+    pub fn of_project(
+        name: impl Into<String>,
+        spec: Spec,
+        program: Arc<Program>,
+        sources: Sources,
+    ) -> Self {
+        Side {
+            name: name.into(),
+            origin: Origin::Project,
+            universe: Universe::of(&spec, &program),
+            spec,
+            program,
+            unread: Vec::new(),
+            ranks: Vec::new(),
+            sources: Arc::new(sources),
+            prefix: String::new(),
+            assumed: Vec::new(),
+        }
+    }
+
+    /// What was read of manifests, whoever wrote them, on the universe of such. It has no prefix and assumes nothing.
+    pub fn of_manifests(
+        name: impl Into<String>,
+        spec: Spec,
+        reading: Reading,
+        sources: Arc<Sources>,
+    ) -> Self {
+        Side {
+            name: name.into(),
+            origin: Origin::Manifests,
+            universe: Universe::of_manifests(&spec, &reading.program),
+            spec,
+            program: Arc::new(reading.program),
+            unread: reading.unread,
+            ranks: reading.ranks,
+            sources,
+            prefix: String::new(),
+            assumed: Vec::new(),
+        }
+    }
+
     /// The place of a span as people are shown it: `books/web.vau:12`.
     pub fn place(&self, span: Span) -> SmolStr {
         let source = self.sources.get(span.file);

@@ -3,7 +3,6 @@
 use std::fs;
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::Path;
-use std::sync::Arc;
 
 use super::args::{About, Shared, Show};
 use super::check::{exit, proving};
@@ -12,9 +11,9 @@ use super::project::Project;
 use super::sides::{self, Opened};
 use super::{Exit, Failure, Outcome, Stop};
 use crate::analyze::reach::Focus;
-use crate::analyze::{Origin, Reach, Side};
+use crate::analyze::{Reach, Side};
 use crate::diagnostic::{Diagnostic, nearest};
-use crate::prove::{Proved, Universe};
+use crate::prove::Proved;
 use crate::report::{self, Page, Picture};
 
 /// More policies and workloads than these are not drawn: nobody could read it.
@@ -129,17 +128,11 @@ fn of_project(command: &Show, shared: &Shared, console: &Console) -> Result<Opti
     let program = target
         .program
         .ok_or_else(|| Failure::new("nothing could be compiled"))?;
+    let name = format!("{} for {}", project.name, target.spec.name);
     let side = Side {
-        name: format!("{} for {}", project.name, target.spec.name),
-        origin: Origin::Project,
-        universe: Universe::of(&target.spec, &program),
-        spec: target.spec,
-        program,
-        unread: Vec::new(),
-        ranks: Vec::new(),
-        sources: Arc::new(compilation.sources),
         prefix,
         assumed,
+        ..Side::of_project(name, target.spec, program, compilation.sources)
     };
     let reach = match command.no_reach {
         true => None,

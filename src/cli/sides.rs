@@ -16,7 +16,7 @@ use super::manifests;
 use super::project::{Beside, Built, Project};
 use super::{Failure, Stop};
 use crate::analyze::inventory::{NamedPorts, is_workload_name};
-use crate::analyze::{Inventory, Origin, Side};
+use crate::analyze::{Inventory, Side};
 use crate::backend::read::document::Document;
 use crate::backend::read::{self, Cidr, Context, files};
 use crate::backend::{LogPolicy, Spec, support};
@@ -221,20 +221,12 @@ impl Made {
             ));
         }
         let name = format!("{} for {}", self.name, spec.name);
-        let universe = Universe::of(&spec, &program);
         let by_hand = program.raws.iter().any(|raw| raw.backend == spec.backend);
         if !by_hand {
             return Ok(Side {
-                name,
-                origin: Origin::Project,
-                spec,
-                program,
-                unread: Vec::new(),
-                ranks: Vec::new(),
-                universe,
-                sources: Arc::new(self.compilation.sources),
                 prefix: self.prefix,
                 assumed,
+                ..Side::of_project(name, spec, program, self.compilation.sources)
             });
         }
         // What a hand-written manifest changes is known of all manifests together only.
@@ -258,16 +250,10 @@ impl Made {
         let reading = read::read(spec.backend, &documents, &context, &mut diagnostics);
         fine(&sources, "", diagnostics)?;
         Ok(Side {
-            name,
-            origin: Origin::Manifests,
-            spec,
-            program: Arc::new(reading.program),
-            unread: reading.unread,
-            ranks: reading.ranks,
-            universe,
-            sources: Arc::new(sources),
-            prefix: String::new(),
+            // The target's: the project does not speak of more.
+            universe: Universe::of(&spec, &program),
             assumed,
+            ..Side::of_manifests(name, spec, reading, Arc::new(sources))
         })
     }
 }
@@ -425,16 +411,8 @@ fn holding(
         .map(|path| path.display().to_string())
         .collect();
     Ok(Side {
-        name: name.join(", "),
-        origin: Origin::Manifests,
-        universe: Universe::of_manifests(&holder.spec, &reading.program),
-        spec: holder.spec,
-        program: Arc::new(reading.program),
-        unread: reading.unread,
-        ranks: reading.ranks,
-        sources,
-        prefix: String::new(),
         assumed: holder.assumed,
+        ..Side::of_manifests(name.join(", "), holder.spec, reading, sources)
     })
 }
 

@@ -32,7 +32,6 @@ use vauban::compile::{Compiled, Input, TargetInput, compile};
 use vauban::diagnostic::Diagnostics;
 use vauban::meaning::{By, Index, Verdict, decide};
 use vauban::model::{RuleSite, Target};
-use vauban::prove::Universe;
 use vauban::source::Sources;
 use vauban::space::{End, Flow};
 
@@ -89,29 +88,10 @@ fn sides(target: &Compiled, sources: Sources) -> (Side, Side) {
     };
     let reading = read::read(spec.backend, &documents, &context, &mut diagnostics);
     assert!(!diagnostics.has_errors());
-    let made = Side {
-        name: "manifests".to_owned(),
-        origin: Origin::Manifests,
-        universe: Universe::of_manifests(&spec, &reading.program),
-        spec: spec.clone(),
-        program: Arc::new(reading.program),
-        unread: reading.unread,
-        ranks: reading.ranks,
-        sources: Arc::new(manifests),
-        prefix: String::new(),
-        assumed: Vec::new(),
-    };
+    let made = Side::of_manifests("manifests", spec.clone(), reading, Arc::new(manifests));
     let meant = Side {
-        name: "program".to_owned(),
-        origin: Origin::Project,
-        universe: Universe::of(&spec, &program),
-        spec,
-        program,
-        unread: Vec::new(),
-        ranks: Vec::new(),
-        sources: Arc::new(sources),
         prefix: "policies/".to_owned(),
-        assumed: Vec::new(),
+        ..Side::of_project("program", spec, program, sources)
     };
     (meant, made)
 }

@@ -3,15 +3,14 @@
 use std::sync::Arc;
 
 use serde_json::Value;
+use vauban::analyze::Side;
 use vauban::analyze::decide::Decider;
-use vauban::analyze::{Origin, Side};
 use vauban::backend::kubernetes::read;
 use vauban::backend::read::document::documents;
 use vauban::backend::read::{Cidr, Context};
 use vauban::backend::{LogPolicy, Spec};
 use vauban::diagnostic::Diagnostics;
 use vauban::model::{Cni, Target};
-use vauban::prove::Universe;
 use vauban::source::Sources;
 use vauban::space::End;
 
@@ -32,18 +31,7 @@ fn side(text: &str, context: &Context<'_>) -> Side {
         version: context.version,
         log: LogPolicy::Ignore,
     };
-    Side {
-        name: "manifests".to_owned(),
-        origin: Origin::Manifests,
-        universe: Universe::of_manifests(&spec, &reading.program),
-        spec,
-        program: Arc::new(reading.program),
-        unread: reading.unread,
-        ranks: reading.ranks,
-        sources: Arc::new(sources),
-        prefix: String::new(),
-        assumed: Vec::new(),
-    }
+    Side::of_manifests("manifests", spec, reading, Arc::new(sources))
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Answer, Chain, Flows, Unanswered, can};
-use crate::analyze::{Origin, Side};
+use crate::analyze::Side;
 use crate::backend::read::Unread;
 use crate::backend::{LogPolicy, Spec};
 use crate::meaning::properties::{Dice, nowhere, rounds};
@@ -17,22 +17,16 @@ use crate::space::{Condition, Direction, End, EndpointSet, Flow, Pods, Region, T
 fn side(program: Program, unread: Vec<Unread>) -> Side {
     let mut sources = Sources::default();
     sources.add("main.vau", "");
+    let spec = Spec {
+        name: "t".into(),
+        backend: Target::Calico,
+        version: (3, 30),
+        log: LogPolicy::Ignore,
+    };
     Side {
-        name: "test".to_owned(),
-        origin: Origin::Project,
-        spec: Spec {
-            name: "t".into(),
-            backend: Target::Calico,
-            version: (3, 30),
-            log: LogPolicy::Ignore,
-        },
-        program: Arc::new(program),
         unread,
-        ranks: Vec::new(),
         universe: Universe::whole(),
-        sources: Arc::new(sources),
-        prefix: String::new(),
-        assumed: Vec::new(),
+        ..Side::of_project("test", spec, Arc::new(program), sources)
     }
 }
 
