@@ -90,6 +90,11 @@ impl Side {
     /// The place of a span as people are shown it: `books/web.vau:12`.
     pub fn place(&self, span: Span) -> SmolStr {
         let source = self.sources.get(span.file);
-        format!("{}{}:{}", self.prefix, source.path, source.line(span.start)).into()
+        // The standard library, and what lies on no disk, is in no folder of the project.
+        let prefix = match source.path.starts_with("std/") || source.is_beside() {
+            true => "",
+            false => &self.prefix,
+        };
+        format!("{prefix}{}:{}", source.path, source.line(span.start)).into()
     }
 }

@@ -86,10 +86,7 @@ pub(crate) fn show(command: &Show, shared: &Shared, console: &Console) -> Outcom
 
 /// A project as one of its targets has it; nothing if it has errors, which are then reported.
 fn of_project(command: &Show, shared: &Shared, console: &Console) -> Result<Option<Seen>, Stop> {
-    if command.reading.cni.is_some() || command.reading.facts.is_some() {
-        let why = "`--cni` and `--facts` are about manifests; a project says both itself";
-        return Err(Failure::new(why).into());
-    }
+    sides::without_manifests(&command.reading)?;
     let project = Project::open(command.project.as_deref())?;
     let all = &project.config.targets;
     let name = match &command.target {

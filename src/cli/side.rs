@@ -142,13 +142,7 @@ fn past(
             .position(|target| target.input.spec.name == **name)
             .ok_or_else(|| Failure::new(format!("`{word}` has no target `{name}`")))?,
         None => {
-            if targets.len() > 1 {
-                assumed.push(format!(
-                    "the target is `{}`, the first of {}",
-                    targets[0].input.spec.name,
-                    targets.len()
-                ));
-            }
+            assumed.extend(sides::first_of(targets));
             0
         }
     };

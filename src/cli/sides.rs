@@ -11,6 +11,7 @@ use smol_str::SmolStr;
 use time::Date;
 
 use super::args::{About, CniChoice, Reading, Shared};
+use super::config::TargetConfig;
 use super::disk::read_text;
 use super::manifests;
 use super::project::{Beside, Built, Project};
@@ -141,10 +142,7 @@ pub(crate) fn open(about: &About, ends: Option<&Ends>, shared: &Shared) -> Resul
     }
     let seen = Arc::new(seen);
     let (side, asked) = if about.manifests.is_empty() {
-        if about.reading.cni.is_some() || about.reading.facts.is_some() {
-            let why = "`--cni` and `--facts` are about manifests; a project says both itself";
-            return Err(Failure::new(why).into());
-        }
+        without_manifests(&about.reading)?;
         project(about, &beside, today)?
     } else {
         let cluster = match about.project.is_some() || about.target.is_some() {
@@ -168,6 +166,15 @@ pub(crate) fn open(about: &About, ends: Option<&Ends>, shared: &Shared) -> Resul
         mention(&mut opened.side, asked);
     }
     Ok(opened)
+}
+
+/// That no option is about manifests where there are none.
+pub(super) fn without_manifests(reading: &Reading) -> Result<(), Failure> {
+    if reading.cni.is_none() && reading.facts.is_none() {
+        return Ok(());
+    }
+    let why = "`--cni` and `--facts` are about manifests; a project says both itself";
+    Err(Failure::new(why))
 }
 
 /// What a target's program decides, hand-written manifests included.
@@ -270,14 +277,9 @@ fn compiled(
     let name = match (&about.target, all.as_slice()) {
         (Some(name), _) => name.clone(),
         (None, []) => return Err(Failure::new("`vauban.toml` has no `[[target]]`").into()),
-        (None, [only]) => only.input.spec.name.to_string(),
         (None, [first, ..]) => {
-            let name = first.input.spec.name.to_string();
-            assumed.push(format!(
-                "the target is `{name}`, the first of {}",
-                all.len()
-            ));
-            name
+            assumed.extend(first_of(all));
+            first.input.spec.name.to_string()
         }
     };
     let built = project.compile_beside(&[name], today, Prove::Nothing, beside)?;
@@ -286,6 +288,16 @@ fn compiled(
         ..built
     };
     Ok((built, assumed))
+}
+
+/// That the first of several targets is asked about, where nobody says which.
+pub(super) fn first_of(targets: &[TargetConfig]) -> Option<String> {
+    let first = targets.first().filter(|_| targets.len() > 1)?;
+    Some(format!(
+        "the target is `{}`, the first of {}",
+        first.input.spec.name,
+        targets.len()
+    ))
 }
 
 /// What is known of the cluster that holds manifests.
