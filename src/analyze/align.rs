@@ -28,6 +28,22 @@ pub struct Aligned {
     pub left_out: Vec<SmolStr>,
     /// What was decided and what differs, one sentence each.
     pub assumed: Vec<String>,
+    /// What each side says of its namespaces beside the world.
+    own: [Own; 2],
+}
+
+impl Aligned {
+    /// Pods as one side (0 or 1) means them, in the words of the world.
+    ///
+    /// # Errors
+    /// If they compare a label of namespaces of which the sides say different things: its key.
+    pub fn seen(&self, side: usize, pods: &[Pods]) -> Result<Vec<Pods>, SmolStr> {
+        let own = &self.own[side];
+        match own.is_empty() {
+            true => Ok(pods.to_vec()),
+            false => Rewriting { own }.pods(pods),
+        }
+    }
 }
 
 /// What one side says of the labels that the sides do not agree on, by namespace and key.
@@ -96,6 +112,7 @@ pub fn align(one: &Side, other: &Side) -> Result<Aligned, String> {
         universe: Universe::common(&one.universe, &other.universe),
         left_out,
         assumed,
+        own,
     })
 }
 

@@ -11,6 +11,7 @@ use rayon::prelude::*;
 
 use super::Aligned;
 use super::alike::Alike;
+use super::focus::{Focus, Within};
 use crate::backend::read::Unread;
 use crate::meaning::{Decision, Index, Oracle, Partition, Set, TooLarge, Verdict, decide};
 use crate::model::TierId;
@@ -91,6 +92,8 @@ pub struct Pair<'a> {
     /// The indexes, which number alike.
     pub indexes: [Arc<Index<'a>>; 2],
     alike: Alike,
+    /// The connections that are asked about; all of them if absent.
+    pub(super) within: Option<Within>,
     /// For each side and direction, the partitions whose pods are not open to everything.
     governed: [[Vec<Partition>; 2]; 2],
 }
@@ -129,7 +132,17 @@ impl<'a> Pair<'a> {
             governed,
             indexes: [Arc::new(first), Arc::new(second)],
             alike: Alike::new([one, other]),
+            within: None,
         }
+    }
+
+    /// The same of some connections only.
+    ///
+    /// # Errors
+    /// In words, if it cannot be asked of both sides at once.
+    pub fn on(mut self, focus: &Focus) -> Result<Self, String> {
+        self.within = Some(Within::of(focus, self.aligned)?);
+        Ok(self)
     }
 
     /// The ends at which the sides may differ, in order.
@@ -149,6 +162,10 @@ impl<'a> Pair<'a> {
         places
             .into_par_iter()
             .filter(|(partition, direction)| {
+                let within = self.within.as_ref();
+                if within.is_some_and(|within| !within.meets(one, *partition, *direction)) {
+                    return false;
+                }
                 let meets = |part: &&&Unread| {
                     part.direction == *direction
                         && part
@@ -172,9 +189,15 @@ impl<'a> Pair<'a> {
         let mut oracle = Oracle::of(one, partition, direction)?;
         let first = oracle.allowed();
         let second = oracle.allowed_by(other)?;
-        let here = self.aligned.universe.set(&mut oracle)?;
+        let mut here = self.aligned.universe.set(&mut oracle)?;
+        let mut asked = here;
+        if let Some(within) = &self.within {
+            here = within.possible(&mut oracle, here)?;
+            asked = within.set(&mut oracle)?;
+            asked = oracle.and(here, asked)?;
+        }
         // Where a part that was not understood could decide, a side decides nothing: what it seems to say there is no difference.
-        let mut decided = here;
+        let mut decided = asked;
         let mut open = Vec::new();
         for (side, parts) in self.aligned.unread.iter().enumerate() {
             for part in parts.iter().filter(|part| part.direction == direction) {
@@ -185,7 +208,7 @@ impl<'a> Pair<'a> {
                 let flows = oracle.union(flows)?;
                 decided = oracle.minus(decided, flows)?;
                 if open.is_empty() {
-                    let flows = oracle.and(flows, here)?;
+                    let flows = oracle.and(flows, asked)?;
                     let flow = oracle.witness(flows)?;
                     open.extend(flow.map(|flow| Open {
                         side,

@@ -144,6 +144,9 @@ impl<'a> Pair<'a> {
             if hints.is_empty() {
                 hints.extend(end.oracle.hints(&self.indexes[1]));
                 hints.extend(end.oracle.hints(&self.indexes[0]));
+                if let Some(within) = &self.within {
+                    hints = within.hints(hints, direction);
+                }
             }
             if ends == Ends::Together {
                 let mut kept = Vec::new();
@@ -157,7 +160,10 @@ impl<'a> Pair<'a> {
             let made = end.oracle.boxes(set, end.here, &hints, REGIONS)?;
             part.cut |= !made.complete;
             for region in made.regions {
-                let change = self.change(sides, &mut end, (side, set), region, ends)?;
+                let mut change = self.change(sides, &mut end, (side, set), region, ends)?;
+                if let Some(within) = &self.within {
+                    change.region = within.numbered(change.region);
+                }
                 part.changes.push(Found::new(partition, change));
             }
         }
@@ -238,7 +244,11 @@ impl<'a> Pair<'a> {
         let direction = oracle.direction();
         let before = closed(&self.indexes[0], oracle, partition)?;
         let after = closed(&self.indexes[1], oracle, partition)?;
-        let first = oracle.minus(after, before)?;
+        let mut first = oracle.minus(after, before)?;
+        if let Some(within) = &self.within {
+            let asked = oracle.subjects_in(&within.subjects(direction))?;
+            first = oracle.and(first, asked)?;
+        }
         if oracle.is_empty(first) {
             return Ok(());
         }

@@ -10,6 +10,7 @@ mod compare;
 pub mod decide;
 mod diff;
 pub mod findings;
+mod focus;
 mod gather;
 pub mod inventory;
 #[cfg(test)]
@@ -21,6 +22,7 @@ mod who;
 pub use align::{Aligned, align};
 pub use compare::{Apart, Claim, Comparison, Ends, Open, Pair};
 pub use diff::{Change, Diff, Isolated};
+pub use focus::Focus;
 pub use inventory::Inventory;
 pub use reach::Reach;
 pub use side::{Origin, Side};

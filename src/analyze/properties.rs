@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use smol_str::SmolStr;
 
-use super::{Aligned, Claim, Ends, Pair, Side, align};
+use super::can::properties::{asked, ends as plain};
+use super::{Aligned, Claim, Ends, Focus, Pair, Side, align};
 use crate::backend::{LogPolicy, Spec};
-use crate::meaning::properties::{Dice, rounds};
+use crate::meaning::properties::{Dice, nowhere, rounds};
 use crate::meaning::{Verdict, decide, in_box};
-use crate::model::{Block, Program, Target};
+use crate::model::{Block, Check, Program, Target, Verb};
 use crate::prove::Universe;
 use crate::source::Sources;
 use crate::space::{Condition, Direction, End, Flow, Pod, Region, Traffic};
@@ -304,5 +305,86 @@ fn a_diff_applied_to_the_old_side_gives_the_new_one() {
     assert!(
         changed > 30 && same > 500 && cut < 8,
         "{changed} {same} {cut}"
+    );
+}
+
+#[test]
+fn a_focused_diff_says_what_differs_of_what_is_asked_and_nothing_else() {
+    let (mut inside, mut outside, mut cut, mut refused) = (0usize, 0usize, 0usize, 0usize);
+    for seed in 1..=rounds(30) {
+        let mut dice = Dice(seed.wrapping_mul(0x2545_f491_4f6c_dd1d));
+        let (one, other) = match seed % 3 {
+            0 => apart(&mut dice),
+            _ => pair(&mut dice),
+        };
+        let (words, _) = dice.program();
+        let to = (0..=dice.roll(2))
+            .map(|_| (plain(dice.peers(&words, false)), dice.ports()))
+            .collect();
+        let focus = Focus {
+            check: Check {
+                verb: Verb::Cannot,
+                from: plain(dice.peers(&words, false)),
+                to,
+                span: nowhere(),
+            },
+            whole: [false; 2],
+            ports: None,
+        };
+        let sides = [side("old", one), side("new", other)];
+        let Ok(world) = align(&sides[0], &sides[1]) else {
+            continue;
+        };
+        for ends in [Ends::Together, Ends::Each] {
+            let Ok(pair) = Pair::new(&world).on(&focus) else {
+                refused += 1;
+                continue;
+            };
+            let diff = pair.diff([&sides[0], &sides[1]], ends);
+            assert!(diff.unasked.is_empty() && diff.too_large.is_empty());
+            cut += usize::from(!diff.cut.is_empty());
+            for direction in Direction::BOTH {
+                for _ in 0..150 {
+                    let flow = dice.flow(&world.programs[0], direction);
+                    let known = |pod: &Pod| {
+                        !world.programs[0].cluster.namespaces_closed
+                            || world.programs[0].namespace(&pod.namespace).is_some()
+                    };
+                    let peer = !matches!(&flow.peer, End::Pod(pod) if !known(pod));
+                    if !(peer && known(&flow.subject)) {
+                        continue;
+                    }
+                    let is_asked = asked(&focus.check, &flow_seen_by(&sides[1], &flow, &world));
+                    let get = |side: usize| match ends {
+                        Ends::Together => through(&world.programs[side], &flow),
+                        Ends::Each => passes(&world.programs[side], &flow),
+                    };
+                    let (old, new) = (get(0), get(1));
+                    let at_one_end = |opens: bool, flow: &Flow| {
+                        let mut changes = diff.changes.iter();
+                        changes.any(|one| one.opens == opens && in_region(&one.region, flow))
+                    };
+                    let said = [true, false].map(|opens| {
+                        at_one_end(opens, &flow)
+                            || ends == Ends::Together
+                                && flow.mirrored().is_some_and(|flow| at_one_end(opens, &flow))
+                    });
+                    let differs = [is_asked && !old && new, is_asked && old && !new];
+                    match is_asked {
+                        true => inside += usize::from(old != new),
+                        false => outside += usize::from(old != new),
+                    }
+                    let right = match diff.cut.is_empty() {
+                        true => said == differs,
+                        false => said.iter().zip(differs).all(|(said, is)| !said || is),
+                    };
+                    assert!(right, "seed {seed} {ends:?}: {flow}: {said:?} {differs:?}");
+                }
+            }
+        }
+    }
+    assert!(
+        inside > 30 && outside > 30 && cut < 20,
+        "{inside} {outside} {cut} {refused}"
     );
 }

@@ -105,7 +105,7 @@ pub(crate) enum Command {
     Test(Test),
     /// Say whether connections get through: all of them, none, or which
     #[command(
-        after_help = "Ends and ports are written as in the language, names of the project included; with an inventory, ends may be names of workloads.\n\nExamples:\n  vauban can 'pods{app=web} in shop' 'pods{app=db} in data' 'tcp 5432'\n  vauban can shop.front shop.back-http --why\n  vauban can --every outside 'pods in shop' all\n  vauban can --manifests cluster/ --inventory cluster/ shop/deployment/web data/statefulset/db 'tcp 5432' --why\nThe formats are text and json.\nExit codes: 0 all of it gets through, 1 not all, 2 the question or its input could not be used."
+        after_help = "Ends and ports are written as in the language, names of the project included; with an inventory, ends may be names of workloads, and TO a service.\n\nExamples:\n  vauban can 'pods{app=web} in shop' 'pods{app=db} in data' 'tcp 5432'\n  vauban can shop.front shop.back-http --why\n  vauban can --every outside 'pods in shop' all\n  vauban can --manifests cluster/ --inventory cluster/ shop/deployment/web data/statefulset/db 'tcp 5432' --why\nThe formats are text and json.\nExit codes: 0 all of it gets through, 1 not all, 2 the question or its input could not be used."
     )]
     Can(Can),
     /// Say what happens to concrete flows, in a stream
@@ -120,7 +120,7 @@ pub(crate) enum Command {
     Show(Show),
     /// Say whether two sides let the same connections through
     #[command(
-        after_help = "A side is a project's folder, a git revision of one (`HEAD~1`, `main:policies`), or a file or folder of manifests.\n\nExamples:\n  vauban equal HEAD~1 .\n  vauban equal policies cluster/ --target prod\n  vauban equal calico/ cilium/ --facts cluster.vau\nExit codes: 0 proved equal, 1 not (a flow shows it, or a part is not understood), 2 a side could not be used."
+        after_help = "A side is a project's folder, a file or folder of manifests, or either of them at a git revision: `main:FOLDER`; `HEAD~1` is the project that is here.\n\nExamples:\n  vauban equal HEAD~1 .\n  vauban equal policies cluster/ --target prod\n  vauban equal calico/ cilium/ --facts cluster.vau\nExit codes: 0 proved equal, 1 not (a flow shows it, or a part is not understood), 2 a side could not be used."
     )]
     Equal(Compare),
     /// Say whether one side lets through nothing that another does not
@@ -130,7 +130,7 @@ pub(crate) enum Command {
     Implies(Compare),
     /// Say which connections open and which close
     #[command(
-        after_help = "Sides are named as for `equal`.\n\nExamples:\n  vauban diff origin/main .\n  vauban diff HEAD~1 . --as markdown > comment.md\n  vauban diff cluster/ policies --target prod\nExit codes: 0 proved equal, 1 something opens or closes or is not understood, 2 a side could not be used."
+        after_help = "Sides are named as for `equal`.\n\nExamples:\n  vauban diff origin/main .\n  vauban diff HEAD~1 . --as markdown > comment.md\n  vauban diff cluster/ policies --target prod\n  vauban diff main:deploy deploy --to 'pods{app=db} in data' --ports 'tcp 5432'\nExit codes: 0 proved equal, 1 something opens or closes or is not understood, 2 a side could not be used."
     )]
     Diff(Diff),
     /// Report what lints find in a project or in manifests
@@ -354,7 +354,7 @@ pub(crate) struct Can {
     pub(crate) from: String,
     /// To whom
     pub(crate) to: String,
-    /// On which ports; left out if TO is a service, which has its own, or for all of them
+    /// On which ports; left out if TO is a service, which has its own, or for all of them; `NAMESPACE/service/NAME` are those that a service of the inventory leads to
     pub(crate) ports: Option<String>,
     /// Of all pods that could exist, not only of pods with just the labels that are written
     #[arg(long)]
@@ -436,6 +436,15 @@ pub(crate) struct Diff {
     pub(crate) old: String,
     /// What is, or would be
     pub(crate) new: String,
+    /// Only connections from these ends, in the language's words, names of NEW included, or a workload's name
+    #[arg(long, value_name = "ENDS")]
+    pub(crate) from: Option<String>,
+    /// Only connections to these ends; a service, of NEW or of the inventory, has its own ports
+    #[arg(long, value_name = "ENDS")]
+    pub(crate) to: Option<String>,
+    /// Only on these ports; `NAMESPACE/service/NAME` are those that a service of the inventory leads to
+    #[arg(long, value_name = "PORTS")]
+    pub(crate) ports: Option<String>,
     #[command(flatten)]
     pub(crate) sides: Sides,
     /// Compare what is decided at each end of a connection, even where the other end lets nothing through
@@ -470,13 +479,13 @@ pub(crate) struct Sides {
 /// `reach`
 #[derive(Args, Debug)]
 pub(crate) struct Reach {
-    /// Only from these ends, in the language's words or a workload's name
+    /// Only from these ends, in the language's words or as a workload's name
     #[arg(long, value_name = "ENDS")]
     pub(crate) from: Option<String>,
-    /// Only to these ends; without `--from`, destinations come first
+    /// Only to these ends, or to a service of the inventory, which has its own ports; without `--from`, destinations come first
     #[arg(long, value_name = "ENDS")]
     pub(crate) to: Option<String>,
-    /// Only on these ports
+    /// Only on these ports; `NAMESPACE/service/NAME` are those that a service of the inventory leads to
     #[arg(long, value_name = "PORTS")]
     pub(crate) ports: Option<String>,
     /// Also ask about pods that could exist: one for each selector of the policies, and one without labels in each namespace

@@ -4,7 +4,8 @@ use serde_json::{Map, Value, json};
 
 use super::args::{Can, Shared};
 use super::console::Console;
-use super::sides::{self, Ends};
+use super::question::Ends;
+use super::sides;
 use super::{Exit, Failure, Outcome};
 use crate::analyze::Side;
 use crate::analyze::can::{Answer, Chain, End, Flows, MOST_REGIONS, Row, Word, can as ask};
@@ -27,14 +28,15 @@ pub(crate) fn can(command: &Can, shared: &Shared, console: &Console) -> Outcome 
     let opened = sides::open(&command.about, Some(&ends), shared)?;
     let side = &opened.side;
     let asked = opened
-        .ends
+        .asked
         .ok_or_else(|| Failure::new("the question could not be read"))?;
+    let (asked, numbers) = asked.numbered()?;
     let verb = match command.every {
         true => Verb::CanEvery,
         false => Verb::Can,
     };
     let check = Check { verb, ..asked };
-    let answer = ask(side, &check, &opened.ports).map_err(|why| Failure::new(why.to_string()))?;
+    let answer = ask(side, &check, &numbers).map_err(|why| Failure::new(why.to_string()))?;
     if console.is_json() {
         let document = document(command, side, &answer);
         console.print(&format!("{document:#}\n"))?;

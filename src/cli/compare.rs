@@ -19,7 +19,8 @@ pub(crate) fn compare(
     if !console.is_text() && !console.is_json() {
         return Err(Failure::new("the answer has the formats text and json").into());
     }
-    let sides = side::open([&command.one, &command.other], &command.sides, shared)?;
+    let words = [command.one.as_str(), &command.other];
+    let sides = side::open(words, &command.sides, None, shared)?.sides;
     let ends = match command.legs {
         true => Ends::Each,
         false => Ends::Together,

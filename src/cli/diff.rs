@@ -1,6 +1,7 @@
 //! `vauban diff`
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 use smol_str::SmolStr;
@@ -8,11 +9,13 @@ use smol_str::SmolStr;
 use super::args::{Diff as Asked, DiffForm, Shared};
 use super::compare::{assumed, told};
 use super::console::Console;
+use super::question::Ends as Question;
 use super::side;
 use super::{Exit, Failure, Outcome};
 use crate::analyze::{Aligned, Change, Diff, Ends, Isolated, Origin, Pair, Side, Who, align};
 use crate::gitops::changes::concerned;
-use crate::space::{Direction, Region};
+use crate::model::Program;
+use crate::space::{Direction, Pods, Region, ValueSet};
 
 /// The most bytes of a comment: forges take 64 kB.
 const COMMENT: usize = 60_000;
@@ -24,22 +27,44 @@ pub(crate) fn diff(command: &Asked, shared: &Shared, console: &Console) -> Outco
             Failure::new("the answer's form is said with `--as`, not with `--format`").into(),
         );
     }
-    let sides = side::open([&command.old, &command.new], &command.sides, shared)?;
+    let asked = Question {
+        from: command.from.clone(),
+        to: command.to.clone(),
+        ports: command.ports.clone(),
+    };
+    let asked = Some(asked).filter(Question::any);
+    let words = [command.old.as_str(), &command.new];
+    let both = side::open(words, &command.sides, asked.as_ref(), shared)?;
     let ends = match command.legs {
         true => Ends::Each,
         false => Ends::Together,
     };
-    let [old, new] = &sides;
+    let [old, new] = &both.sides;
     let aligned = align(old, new).map_err(Failure::new)?;
+    let mut pair = Pair::new(&aligned);
+    let mut uncovered = None;
+    if let Some(asked) = &both.asked {
+        let focus = asked.focus()?;
+        uncovered = focus
+            .uncovered(&pair.indexes[1], &aligned.universe)
+            .map_err(|why| Failure::new(format!("nothing of it can be compared here: {why}")))?;
+        pair = pair.on(&focus).map_err(Failure::new)?;
+    }
     let diff = {
         let _progress = console.progress("comparing");
-        Pair::new(&aligned).diff([old, new], ends)
+        pair.diff([old, new], ends)
     };
+    let mut concerned = owners(old, new);
+    if asked.is_some() {
+        concerned.retain(|team, _| touches(&diff, &aligned.programs, team));
+    }
     let answer = Answer {
         sides: [old, new],
         aligned: &aligned,
         diff: &diff,
-        concerned: owners(old, new),
+        concerned,
+        asked: asked.as_ref(),
+        uncovered,
     };
     match command.form {
         DiffForm::Text => {
@@ -47,7 +72,9 @@ pub(crate) fn diff(command: &Asked, shared: &Shared, console: &Console) -> Outco
             for sentence in assumed(answer.sides, &aligned) {
                 console.say(&format!("assumed: {sentence}"));
             }
-            console.say(&format!("compared on: {}", aligned.universe));
+            for sentence in answer.within() {
+                console.say(&sentence);
+            }
         }
         DiffForm::Json => console.print(&format!("{:#}\n", answer.json()))?,
         DiffForm::Markdown => console.print(&answer.markdown())?,
@@ -84,11 +111,37 @@ fn owners(old: &Side, new: &Side) -> BTreeMap<SmolStr, Vec<SmolStr>> {
         .collect()
 }
 
+/// Whether a change is a team's: one of its policies decides, or its pods are an end.
+fn touches(diff: &Diff, programs: &[Arc<Program>; 2], name: &SmolStr) -> bool {
+    let teams = programs.iter().flat_map(|program| &program.teams);
+    let own: Vec<&ValueSet> = teams
+        .filter(|team| team.name == *name)
+        .map(|team| &team.namespaces)
+        .collect();
+    let owns = |pods: &Pods| {
+        let names = &pods.namespaces.names;
+        own.iter().any(|own| !own.intersect(names).is_empty())
+    };
+    diff.changes.iter().any(|change| {
+        let deciders = change.deciders.iter().flatten().chain(&change.beyond);
+        let flows = &change.region.flows;
+        deciders
+            .into_iter()
+            .any(|who| who.owner.as_ref() == Some(name))
+            || owns(&flows.subject)
+            || flows.peers.pods.iter().any(owns)
+    })
+}
+
 struct Answer<'a> {
     sides: [&'a Side; 2],
     aligned: &'a Aligned,
     diff: &'a Diff,
     concerned: BTreeMap<SmolStr, Vec<SmolStr>>,
+    /// What it is about, if not about everything.
+    asked: Option<&'a Question>,
+    /// The part of that which cannot be compared, in words.
+    uncovered: Option<String>,
 }
 
 /// `2 regions open, 1 closes`
@@ -156,6 +209,16 @@ impl Answer<'_> {
         all.extend(new.iter().map(|who| ("now", who)));
         all.extend(old.iter().map(|who| ("before", who)));
         all.extend(change.beyond.iter().map(|who| ("other end", who)));
+        all
+    }
+
+    /// What it is about, one sentence each.
+    fn within(&self) -> Vec<String> {
+        let mut all = Vec::new();
+        all.extend(self.asked.map(|ends| format!("asked about: {ends}")));
+        all.push(format!("compared on: {}", self.aligned.universe));
+        let uncovered = self.uncovered.as_ref();
+        all.extend(uncovered.map(|words| format!("not covered: {words}")));
         all
     }
 
@@ -270,6 +333,12 @@ impl Answer<'_> {
             "incomplete": self.gaps(),
             "assumed": assumed(self.sides, self.aligned),
             "universe": self.aligned.universe.to_string(),
+            "asked": self.asked.map(|ends| json!({
+                "from": ends.from,
+                "to": ends.to,
+                "ports": ends.ports,
+            })),
+            "uncovered": self.uncovered,
         })
     }
 
@@ -310,7 +379,13 @@ impl Answer<'_> {
         }
         ends.extend(self.gaps().iter().map(|gap| format!("\n{}.\n", plain(gap))));
         let mut close = String::from("\n<details><summary>Compared on</summary>\n\n");
+        if let Some(asked) = self.asked {
+            close += &format!("- asked about: {}\n", code(&asked.to_string()));
+        }
         close += &format!("- {}\n", plain(&self.aligned.universe.to_string()));
+        if let Some(words) = &self.uncovered {
+            close += &format!("- not covered: {}\n", plain(words));
+        }
         for sentence in assumed(self.sides, self.aligned) {
             close += &format!("- assumed: {}\n", plain(&sentence));
         }

@@ -1,6 +1,6 @@
 //! `vauban dump`
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use super::args::{Dump, Shared, Stage};
 use super::check::exit;
@@ -48,13 +48,14 @@ pub(crate) fn dump(command: &Dump, shared: &Shared, console: &Console) -> Outcom
 }
 
 /// What manifests say on the cluster of a target, and what of them is not decided.
-fn reading(path: &Path, target: &Compiled, console: &Console) -> Outcome {
+fn reading(path: &PathBuf, target: &Compiled, console: &Console) -> Outcome {
     let Some(program) = target.program.as_deref() else {
         return Ok(Exit::Findings);
     };
     let mut sources = Sources::default();
     let mut diagnostics = Diagnostics::default();
-    let documents = manifests::load(path, &mut sources, &mut diagnostics)?;
+    let found = manifests::find_all(std::slice::from_ref(path))?;
+    let documents = manifests::load(found, &mut sources, &mut diagnostics);
     let context = Context {
         version: target.spec.version,
         cluster: &program.cluster,

@@ -5,7 +5,7 @@
 //! ends in an error, not in a machine without memory.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Failure;
@@ -24,20 +24,17 @@ const LARGEST: usize = 1 << 30;
 /// How deep folders may nest.
 const DEEPEST: usize = 64;
 
-/// A file, or why it cannot be read.
-type Found = (String, Result<String, WorldError>);
+/// A file by the path that people are shown, or why it cannot be read.
+pub(crate) type Found = (String, Result<String, WorldError>);
 
-/// The objects of a file or a folder. A file that cannot be read is reported, as is what stands in the others.
-///
-/// # Errors
-/// If there is no such file or folder, or too much in it.
+/// The objects of files. A file that cannot be read is reported, as is what stands in the others.
 pub(crate) fn load(
-    given: &Path,
+    found: Vec<Found>,
     sources: &mut Sources,
     diagnostics: &mut Diagnostics,
-) -> Result<Vec<Document>, Failure> {
+) -> Vec<Document> {
     let mut readable: Vec<(Arc<str>, Arc<str>)> = Vec::new();
-    for (path, text) in find(given)? {
+    for (path, text) in found {
         match text {
             Ok(text) => readable.push((path.into(), text.into())),
             Err(why) => {
@@ -49,7 +46,33 @@ pub(crate) fn load(
             }
         }
     }
-    Ok(files::load(readable, sources, diagnostics))
+    files::load(readable, sources, diagnostics)
+}
+
+/// The files of files and folders, as they were named.
+///
+/// # Errors
+/// If one is not there, or has too much in it.
+pub(crate) fn find_all(given: &[PathBuf]) -> Result<Vec<Found>, Failure> {
+    let mut all = Vec::new();
+    for path in given {
+        all.extend(find(path)?);
+    }
+    Ok(all)
+}
+
+/// That not more files, or larger ones, are read than one machine can hold.
+///
+/// # Errors
+/// If they are.
+pub(super) fn bounded(shown: &str, files: usize, bytes: usize) -> Result<(), Failure> {
+    if files <= MOST_FILES && bytes <= LARGEST {
+        return Ok(());
+    }
+    let most = LARGEST >> 20;
+    Err(Failure::new(format!(
+        "`{shown}` has more than {MOST_FILES} manifests or {most} MiB of them"
+    )))
 }
 
 /// The files, by path as people would write it, sorted.
@@ -129,15 +152,7 @@ impl Walk<'_> {
     fn add(&mut self, path: &str, text: Result<String, WorldError>) -> Result<(), Failure> {
         self.size += text.as_ref().map_or(0, String::len);
         self.found.push((path.to_owned(), text));
-        if self.found.len() > MOST_FILES || self.size > LARGEST {
-            let most = LARGEST >> 20;
-            let why = format!(
-                "`{}` has more than {MOST_FILES} manifests or {most} MiB of them",
-                self.shown
-            );
-            return Err(Failure::new(why));
-        }
-        Ok(())
+        bounded(self.shown, self.found.len(), self.size)
     }
 
     fn linked(&self, link: &Path) -> Result<String, WorldError> {
@@ -154,7 +169,8 @@ impl Walk<'_> {
     }
 }
 
-fn is_manifest(name: &str) -> bool {
+/// Whether a file of this name in a folder is read.
+pub(super) fn is_manifest(name: &str) -> bool {
     [".yaml", ".yml", ".json"]
         .iter()
         .any(|ending| name.ends_with(ending))
@@ -235,9 +251,9 @@ mod tests {
         fs::write(&file, "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\n").expect("a file");
         let mut sources = Sources::default();
         let mut diagnostics = Diagnostics::default();
-        let found = load(&file, &mut sources, &mut diagnostics).expect("a file");
-        assert_eq!(found.len(), 1);
+        let found = find(&file).expect("a file");
+        assert_eq!(load(found, &mut sources, &mut diagnostics).len(), 1);
         assert!(diagnostics.is_empty());
-        assert!(load(&folder.path().join("none"), &mut sources, &mut diagnostics).is_err());
+        assert!(find(&folder.path().join("none")).is_err());
     }
 }

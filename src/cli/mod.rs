@@ -22,6 +22,7 @@ mod manifests;
 mod output;
 mod owners;
 mod project;
+mod question;
 mod reach;
 mod repository;
 mod revision;

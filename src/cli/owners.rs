@@ -12,7 +12,7 @@ use super::build;
 use super::check::exit;
 use super::config::CodeownersConfig;
 use super::console::Console;
-use super::project::{Built, Project};
+use super::project::{Beside, Built, Project};
 use super::repository::{self, OwnersFile, Repository};
 use super::revision::{Past, Revision};
 use super::{Exit, Failure, Outcome, Stop};
@@ -64,7 +64,8 @@ pub(crate) fn owners(command: &Owners, shared: &Shared, console: &Console) -> Ou
             let revision = Revision::find(&repository, name)?;
             let past = {
                 let _progress = console.progress("comparing");
-                revision.project(&project, &repository, shared.day())?
+                let beside = Beside::default();
+                revision.project(&repository.project, &project.name, shared.day(), &beside)?
             };
             let claims = repository::claims(&project, &built, &repository, config)
                 .map_err(|_| Failure::new("who owns what cannot be told"))?;

@@ -2,10 +2,10 @@
 
 use super::args::{As, Reach as Asked, Shared};
 use super::console::Console;
-use super::sides::{self, Ends};
+use super::question::Ends;
+use super::sides;
 use super::{Exit, Failure, Outcome};
 use crate::analyze::Reach;
-use crate::analyze::inventory::is_workload_name;
 use crate::analyze::reach::Focus;
 use crate::report::reach as report;
 use crate::space::PortSet;
@@ -17,35 +17,23 @@ pub(crate) fn reach(command: &Asked, shared: &Shared, console: &Console) -> Outc
         to: command.to.clone(),
         ports: command.ports.clone(),
     };
-    let asked = ends.from.is_some() || ends.to.is_some() || ends.ports.is_some();
-    let opened = sides::open(&command.about, asked.then_some(&ends), shared)?;
+    let opened = sides::open(&command.about, ends.any().then_some(&ends), shared)?;
     let inventory = opened.inventory()?;
-    let named = |end: &Option<String>| match end {
-        Some(name) if is_workload_name(name) => {
-            let workload = inventory.workload(name).map_err(Failure::new)?;
-            match workload.host_network {
-                true => Ok(None),
-                false => Ok(Some(workload.name.clone())),
-            }
-        }
-        _ => Ok::<_, Failure>(None),
-    };
     let mut focus = Focus {
-        named: [named(&ends.from)?, named(&ends.to)?],
         exposure: command.exposure,
         ..Focus::default()
     };
-    if let Some(check) = &opened.ends {
+    if let Some(asked) = &opened.asked {
+        let check = &asked.check;
+        focus.named = asked.workloads.clone();
         if ends.from.is_some() && focus.named[0].is_none() {
             focus.from = Some(&check.from);
         }
-        if ends.to.is_some() && focus.named[1].is_none() {
+        if (ends.to.is_some() || asked.is_to_workloads()) && focus.named[1].is_none() {
             focus.to = Some(&check.to);
         }
-        if ends.ports.is_some() {
-            let ports = check.to.iter().map(|(_, ports)| ports);
-            focus.ports = ports.fold(PortSet::empty(), |all, one| all.union(one));
-        }
+        let ports = check.to.iter().map(|(_, ports)| ports);
+        focus.ports = ports.fold(PortSet::empty(), |all, one| all.union(one));
     }
     let side = &opened.side;
     let mut reach =

@@ -1,10 +1,7 @@
-//! What a question is asked of, and the ends that it names, from the disk.
+//! What a question is asked of, from the disk.
 //!
-//! Takes: what the command line says of a project, of manifests, and of their cluster. Gives: a [`Side`] and the ends in the model's terms. Ends are read by the language's own parser, as a test in a file beside the project's, so that they mean what they mean there and errors
-//! point into the question.
+//! Takes: what the command line says of a project, of manifests, and of their cluster, and the ends of a question, if there is one. Gives: a [`Side`], with the inventory beside it, and what is asked.
 
-use std::collections::BTreeSet;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use smol_str::SmolStr;
@@ -13,22 +10,19 @@ use time::Date;
 use super::args::{About, CniChoice, Reading, Shared};
 use super::config::TargetConfig;
 use super::disk::read_text;
-use super::manifests;
+use super::manifests::{self, Found};
 use super::project::{Beside, Built, Project};
+use super::question::{self, Asked, Ends};
 use super::{Failure, Stop};
-use crate::analyze::inventory::{NamedPorts, is_workload_name};
 use crate::analyze::{Inventory, Side};
 use crate::backend::read::document::Document;
 use crate::backend::read::{self, Cidr, Context, files};
 use crate::backend::{LogPolicy, Spec, support};
 use crate::compile::{self, Compilation, Input, Prove, TargetInput};
 use crate::diagnostic::{Diagnostics, Severity};
-use crate::model::{Check, Program, Target};
+use crate::model::{Program, Target};
 use crate::prove::Universe;
 use crate::source::Sources;
-
-/// The file that holds a question's ends.
-const QUESTION: &str = "<question>.vau";
 
 /// The file that holds a cluster's facts.
 const FACTS: &str = "<facts>.vau";
@@ -36,46 +30,12 @@ const FACTS: &str = "<facts>.vau";
 /// The file that holds the namespaces of manifests and inventory.
 const NAMESPACES: &str = "<namespaces>.json";
 
-/// The ends of a question in the words of the language, or as names of workloads; what is left out is everything.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Ends {
-    /// Who opens connections.
-    pub(crate) from: Option<String>,
-    /// To whom.
-    pub(crate) to: Option<String>,
-    /// On which ports.
-    pub(crate) ports: Option<String>,
-}
-
-impl Ends {
-    /// As a test of the language; what it claims is not asked.
-    fn source(&self) -> String {
-        // A line of its own for each part: an error then shows the part.
-        let line = |text: &Option<String>| match text {
-            Some(text) if !is_workload_name(text) => text.replace(['\n', '\r'], " "),
-            _ => "anywhere".to_owned(),
-        };
-        let (verb, ports) = match &self.ports {
-            Some(_) => ("can", format!(" on {}", line(&self.ports))),
-            // Only this verb takes all ports.
-            None => ("cannot", String::new()),
-        };
-        format!(
-            "test \"question\" {{\n  {verb} {} -> {}{ports}\n}}\n",
-            line(&self.from),
-            line(&self.to)
-        )
-    }
-}
-
 /// Everything that a question stands on.
 pub(crate) struct Opened {
     /// What it is asked of.
     pub(crate) side: Side,
-    /// Its ends, if it has any. The verb means nothing.
-    pub(crate) ends: Option<Check>,
-    /// The ports to which it goes, by their names, if that is known.
-    pub(crate) ports: NamedPorts,
+    /// What is asked, if anything is.
+    pub(crate) asked: Option<Asked>,
     /// The objects of the inventory, and those among the manifests.
     objects: Vec<Document>,
     /// The files that they stand in.
@@ -95,31 +55,84 @@ impl Opened {
         Ok(inventory)
     }
 
-    /// Puts the workloads that ends name in their places.
-    fn place(&mut self, ends: &Ends) -> Result<(), Stop> {
-        let named = |end: &Option<String>| end.clone().filter(|text| is_workload_name(text));
-        let (from, to) = (named(&ends.from), named(&ends.to));
-        if from.is_none() && to.is_none() {
-            return Ok(());
-        }
-        let inventory = self.inventory()?;
-        let workload = |name: String| inventory.workload(&name).map_err(Failure::new);
-        let (from, to) = (from.map(workload), to.map(workload));
-        self.side.assumed.extend(inventory.assumed.iter().cloned());
-        let Some(asked) = &mut self.ends else {
-            return Ok(());
+    /// Puts what ends name in its place, and makes the side know the namespaces that are asked about.
+    fn place(mut self, ends: &Ends) -> Result<Self, Stop> {
+        let Some(mut asked) = self.asked.take() else {
+            return Ok(self);
         };
-        if let Some(from) = from.transpose()? {
-            asked.from = from.end();
+        if ends.has_names() {
+            let inventory = self.inventory()?;
+            asked.place(ends, &inventory)?;
+            self.side.assumed.extend(inventory.assumed);
         }
-        if let Some(to) = to.transpose()? {
-            self.ports = to.named_ports();
-            for (end, ports) in &mut asked.to {
-                *end = to.end();
-                *ports = ports.resolved(|name| self.ports.get(name).copied());
-            }
+        asked.mention(&mut self.side);
+        self.asked = Some(asked);
+        Ok(self)
+    }
+}
+
+/// What is read beside a project or manifests.
+pub(super) struct Around {
+    /// The inventory's objects.
+    inventory: Vec<Document>,
+    /// The manifests that are asked about.
+    held: Vec<Document>,
+    /// What the compiler reads of both, and of the question.
+    pub(super) beside: Beside,
+    seen: Arc<Sources>,
+}
+
+impl Around {
+    /// Reads them. `held` are the manifests' files.
+    ///
+    /// # Errors
+    /// If a file cannot be read, or has faults.
+    pub(super) fn read(
+        reading: &Reading,
+        held: Vec<Found>,
+        ends: Option<&Ends>,
+    ) -> Result<Self, Stop> {
+        let mut seen = Sources::default();
+        let inventory = documents(manifests::find_all(&reading.inventory)?, &mut seen)?;
+        let held = documents(held, &mut seen)?;
+        let mut beside = Beside::default();
+        let declared: Vec<&Document> = inventory.iter().chain(&held).collect();
+        if let Some(text) = namespaces(&declared) {
+            beside.namespaces.insert(NAMESPACES.to_owned(), text);
         }
-        Ok(())
+        if let Some(ends) = ends {
+            beside
+                .sources
+                .insert(question::FILE.to_owned(), ends.source());
+        }
+        Ok(Around {
+            inventory,
+            held,
+            beside,
+            seen: Arc::new(seen),
+        })
+    }
+
+    /// A side with what was read.
+    ///
+    /// # Errors
+    /// If the question names what is not there.
+    pub(super) fn around(
+        self,
+        side: Side,
+        asked: Option<Asked>,
+        ends: Option<&Ends>,
+    ) -> Result<Opened, Stop> {
+        let opened = Opened {
+            side,
+            asked,
+            objects: self.inventory.into_iter().chain(self.held).collect(),
+            seen: self.seen,
+        };
+        match ends {
+            Some(ends) => opened.place(ends),
+            None => Ok(opened),
+        }
     }
 }
 
@@ -128,44 +141,34 @@ impl Opened {
 /// # Errors
 /// If it cannot be read or has errors, or if the ends have.
 pub(crate) fn open(about: &About, ends: Option<&Ends>, shared: &Shared) -> Result<Opened, Stop> {
+    let held = manifests::find_all(&about.manifests)?;
+    open_found(about, held, ends, shared)
+}
+
+/// The same of manifests that are already read.
+///
+/// # Errors
+/// If it cannot be read or has errors, or if the ends have.
+pub(super) fn open_found(
+    about: &About,
+    held: Vec<Found>,
+    ends: Option<&Ends>,
+    shared: &Shared,
+) -> Result<Opened, Stop> {
     let today = shared.day();
-    let mut seen = Sources::default();
-    let inventory = documents(&about.reading.inventory, &mut seen)?;
-    let held = documents(&about.manifests, &mut seen)?;
-    let mut beside = Beside::default();
-    let declared: Vec<&Document> = inventory.iter().chain(&held).collect();
-    if let Some(text) = namespaces(&declared) {
-        beside.namespaces.insert(NAMESPACES.to_owned(), text);
-    }
-    if let Some(ends) = ends {
-        beside.sources.insert(QUESTION.to_owned(), ends.source());
-    }
-    let seen = Arc::new(seen);
+    let around = Around::read(&about.reading, held, ends)?;
     let (side, asked) = if about.manifests.is_empty() {
         without_manifests(&about.reading)?;
-        project(about, &beside, today)?
+        project(about, &around.beside, today)?
     } else {
         let cluster = match about.project.is_some() || about.target.is_some() {
-            true => facts_of_project(about, &held, &beside, today)?,
-            false => facts(&about.reading, &held, beside, today)?,
+            true => facts_of_project(about, &around.held, &around.beside, today)?,
+            false => facts(&about.reading, &around.held, around.beside.clone(), today)?,
         };
         let asked = cluster.asked.clone();
-        (holding(about, &held, seen.clone(), cluster)?, asked)
+        (holding(about, &around, cluster)?, asked)
     };
-    let mut opened = Opened {
-        side,
-        ends: asked,
-        ports: NamedPorts::new(),
-        objects: inventory.into_iter().chain(held).collect(),
-        seen,
-    };
-    if let Some(ends) = ends {
-        opened.place(ends)?;
-    }
-    if let Some(asked) = &opened.ends {
-        mention(&mut opened.side, asked);
-    }
-    Ok(opened)
+    around.around(side, asked, ends)
 }
 
 /// That no option is about manifests where there are none.
@@ -178,11 +181,11 @@ pub(super) fn without_manifests(reading: &Reading) -> Result<(), Failure> {
 }
 
 /// What a target's program decides, hand-written manifests included.
-fn project(about: &About, beside: &Beside, today: Date) -> Result<(Side, Option<Check>), Stop> {
+fn project(about: &About, beside: &Beside, today: Date) -> Result<(Side, Option<Asked>), Stop> {
     let project = Project::open(about.project.as_deref())?;
     let (built, assumed) = compiled(&project, about, beside, today)?;
     let asked = match &built.compilation.targets[0].program {
-        Some(program) => question(program, &built.compilation),
+        Some(program) => Asked::of(program, &built.compilation),
         None => None,
     };
     let out = built.targets[0].out.value.to_string();
@@ -305,7 +308,7 @@ struct Holder {
     spec: Spec,
     /// Its facts and namespaces.
     program: Arc<Program>,
-    asked: Option<Check>,
+    asked: Option<Asked>,
     assumed: Vec<String>,
 }
 
@@ -326,7 +329,7 @@ fn facts_of_project(
         .program
         .clone()
         .ok_or_else(|| Failure::new("nothing could be compiled"))?;
-    let asked = question(&program, &built.compilation);
+    let asked = Asked::of(&program, &built.compilation);
     let mut spec = target.spec.clone();
     if let Some(cni) = about.reading.cni {
         spec = spec_of(cni, &mut assumed);
@@ -392,7 +395,7 @@ fn facts(
         let why = "`--facts` is for facts and names: its policies would decide nothing here";
         return Err(Failure::new(why).into());
     }
-    let asked = question(&program, &compilation);
+    let asked = Asked::of(&program, &compilation);
     Ok(Holder {
         spec,
         program,
@@ -402,12 +405,7 @@ fn facts(
 }
 
 /// What manifests decide on their cluster.
-fn holding(
-    about: &About,
-    held: &[Document],
-    sources: Arc<Sources>,
-    holder: Holder,
-) -> Result<Side, Stop> {
+fn holding(about: &About, around: &Around, holder: Holder) -> Result<Side, Stop> {
     let context = Context {
         version: holder.spec.version,
         cluster: &holder.program.cluster,
@@ -415,8 +413,13 @@ fn holding(
         cidr: about.reading.cidr.into(),
     };
     let mut diagnostics = Diagnostics::default();
-    let reading = read::read(holder.spec.backend, held, &context, &mut diagnostics);
-    fine(&sources, "", diagnostics)?;
+    let reading = read::read(
+        holder.spec.backend,
+        &around.held,
+        &context,
+        &mut diagnostics,
+    );
+    fine(&around.seen, "", diagnostics)?;
     let name: Vec<String> = about
         .manifests
         .iter()
@@ -424,38 +427,14 @@ fn holding(
         .collect();
     Ok(Side {
         assumed: holder.assumed,
-        ..Side::of_manifests(name.join(", "), holder.spec, reading, sources)
+        ..Side::of_manifests(name.join(", "), holder.spec, reading, around.seen.clone())
     })
 }
 
-/// Makes a side know the namespaces that a question names and nobody declares: what it decides is asked of one namespace after the other.
-fn mention(side: &mut Side, asked: &Check) {
-    if side.program.cluster.namespaces_closed {
-        return;
-    }
-    let ends = asked.to.iter().map(|(end, _)| end).chain([&asked.from]);
-    let pods = ends.flat_map(|end| &end.pods);
-    let names = pods.flat_map(|pods| pods.namespaces.names.mentioned().iter().flatten());
-    let new: BTreeSet<SmolStr> = names
-        .filter(|name| {
-            side.program.namespace(name).is_none() && !side.program.undeclared.contains(name)
-        })
-        .cloned()
-        .collect();
-    if !new.is_empty() {
-        let undeclared = &mut Arc::make_mut(&mut side.program).undeclared;
-        undeclared.extend(new);
-        undeclared.sort_unstable();
-    }
-}
-
-/// The objects of files and folders.
-fn documents(paths: &[PathBuf], sources: &mut Sources) -> Result<Vec<Document>, Stop> {
+/// The objects of files.
+fn documents(found: Vec<Found>, sources: &mut Sources) -> Result<Vec<Document>, Stop> {
     let mut diagnostics = Diagnostics::default();
-    let mut all = Vec::new();
-    for path in paths {
-        all.extend(manifests::load(path, sources, &mut diagnostics)?);
-    }
+    let all = manifests::load(found, sources, &mut diagnostics);
     fine(sources, "", diagnostics)?;
     Ok(all)
 }
@@ -531,15 +510,6 @@ fn spec_of(cni: CniChoice, assumed: &mut Vec<String>) -> Spec {
         version,
         log: LogPolicy::Ignore,
     }
-}
-
-/// The ends of the question.
-fn question(program: &Program, compilation: &Compilation) -> Option<Check> {
-    let test = program.tests.iter().find(|test| {
-        let source = compilation.sources.get(test.span.file);
-        &*source.path == QUESTION
-    })?;
-    test.checks.first().cloned()
 }
 
 /// A compilation without errors.

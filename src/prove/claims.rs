@@ -7,7 +7,10 @@
 //! A claim is about one program: what was read back, or the source where nothing is emitted. Parts of a reading that were not understood count against the
 //! claim: a `cannot` takes them to allow, a `can` to deny.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+
+use smol_str::SmolStr;
 
 use super::mentioned::Mentioned;
 use super::universe::Universe;
@@ -15,7 +18,7 @@ use super::unread;
 use crate::backend::read::Unread;
 use crate::meaning::{Index, Oracle, Partition, Set, TooLarge};
 use crate::model::{Check, Verb};
-use crate::space::{Direction, EndpointSet, Flow, FlowBox, Pods, PortSet};
+use crate::space::{Direction, EndpointSet, Flow, FlowBox, Pods, PortSet, Transport};
 
 /// What became of a claim.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -82,8 +85,8 @@ pub fn examine<'p>(
     }
 }
 
-/// The part of a claim that the universe does not have.
-pub(super) fn uncovered(index: &Index<'_>, universe: &Universe, check: &Check) -> Option<String> {
+/// The part of a claim that the universe does not have, in words: `icmp, pods of undeclared namespaces`.
+pub fn uncovered(index: &Index<'_>, universe: &Universe, check: &Check) -> Option<String> {
     let mut words: Vec<String> = Vec::new();
     let mut ports = PortSet::empty();
     for (_, of) in &check.to {
@@ -143,29 +146,8 @@ pub(super) fn region(
     let Some(world) = world else {
         return Ok(region);
     };
-    let on = |ports: PortSet| FlowBox {
-        subject: Pods::any(),
-        peers: EndpointSet::anywhere(),
-        ports,
-    };
     let unasked = world.ports.difference(&ports.named);
-    let (known, unknown): (Vec<_>, Vec<_>) =
-        unasked.partition(|name| world.numbers.contains_key(*name));
-    let called = oracle.set(&on(PortSet {
-        named: unknown.into_iter().cloned().collect(),
-        ..PortSet::empty()
-    }))?;
-    region = oracle.minus(region, called)?;
-    for name in known {
-        // A port has the name if and only if it has the number.
-        let number = world.numbers[name];
-        let called = oracle.set(&on(PortSet::of_named(name.0, name.1.clone())))?;
-        let numbered = oracle.set(&on(PortSet::of(name.0, number, number)))?;
-        let wrongly = oracle.minus(called, numbered)?;
-        let not = oracle.minus(numbered, called)?;
-        region = oracle.minus(region, wrongly)?;
-        region = oracle.minus(region, not)?;
-    }
+    region = as_called(oracle, region, unasked, &world.numbers)?;
     let resolved = oracle.set(&FlowBox {
         subject: Pods::any(),
         peers: EndpointSet {
@@ -175,6 +157,41 @@ pub(super) fn region(
         ports: PortSet::all(),
     })?;
     oracle.minus(region, resolved)
+}
+
+/// What is left of a set where the destinations' ports have these `numbers`, and none of the other `names`.
+///
+/// # Errors
+/// If it is too large.
+pub fn as_called<'n>(
+    oracle: &mut Oracle<'_>,
+    set: Set,
+    names: impl IntoIterator<Item = &'n (Transport, SmolStr)>,
+    numbers: &BTreeMap<(Transport, SmolStr), u16>,
+) -> Result<Set, TooLarge> {
+    let on = |ports: PortSet| FlowBox {
+        subject: Pods::any(),
+        peers: EndpointSet::anywhere(),
+        ports,
+    };
+    let names = names.into_iter();
+    let (known, unknown): (Vec<_>, Vec<_>) = names.partition(|name| numbers.contains_key(*name));
+    let called = oracle.set(&on(PortSet {
+        named: unknown.into_iter().cloned().collect(),
+        ..PortSet::empty()
+    }))?;
+    let mut left = oracle.minus(set, called)?;
+    for name in known {
+        // A port has the name if and only if it has the number.
+        let number = numbers[name];
+        let called = oracle.set(&on(PortSet::of_named(name.0, name.1.clone())))?;
+        let numbered = oracle.set(&on(PortSet::of(name.0, number, number)))?;
+        let wrongly = oracle.minus(called, numbered)?;
+        let not = oracle.minus(numbered, called)?;
+        left = oracle.minus(left, wrongly)?;
+        left = oracle.minus(left, not)?;
+    }
+    Ok(left)
 }
 
 struct Asked<'a, 'p> {

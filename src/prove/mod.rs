@@ -14,7 +14,7 @@ mod report;
 mod target;
 mod universe;
 
-pub use claims::{Claim, Failed, Standing, examine};
+pub use claims::{Claim, Failed, Standing, as_called, examine, uncovered};
 pub use coverage::{Coverage, coverage};
 pub use mentioned::Mentioned;
 pub use part::{Covered, Parted, part};

@@ -226,3 +226,90 @@ fn a_project_is_asked_of_what_its_rules_speak_of() {
     let ran = Sandbox::project().run(&["reach"]).exits(0);
     assert!(ran.out.contains("  -> "), "{}", ran.out);
 }
+
+#[test]
+fn a_service_of_the_inventory_is_its_workloads_on_its_ports() {
+    let sandbox = cluster();
+    let service = "\
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: shop}
+spec: {selector: {app: web}, ports: [{port: 80, targetPort: http}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: all, namespace: shop}
+spec: {selector: {}, ports: [{port: 80}]}
+";
+    sandbox.write("inventory.yaml", format!("{INVENTORY}{service}"));
+    let asked = |command: &str, more: &[&str], code: i32| {
+        let about = [
+            "--manifests",
+            "policies.yaml",
+            "--inventory",
+            "inventory.yaml",
+        ];
+        let arguments: Vec<&str> = [command]
+            .iter()
+            .chain(more)
+            .chain(&about)
+            .copied()
+            .collect();
+        sandbox.run(&arguments).exits(code)
+    };
+    let from = ["--from", "tools/cronjob/report", "--as", "csv"];
+    for to in [
+        &["--to", "shop/service/web"][..],
+        &["--to", "service/web"],
+        &["--ports", "service/web"],
+        &["--to", "shop/deployment/web", "--ports", "service/web"],
+        &["--to", "pods in shop", "--ports", "service/web"],
+    ] {
+        let more: Vec<&str> = from.iter().chain(to).copied().collect();
+        let ran = asked("reach", &more, 0);
+        assert_eq!(
+            ran.out,
+            "from,to,ports,undecided\r\ntools/cronjob/report,shop/deployment/web,tcp 8080,\r\n",
+            "{to:?}"
+        );
+    }
+    let report = "tools/cronjob/report";
+    let ran = asked("can", &[report, "shop/service/web"], 0);
+    assert_eq!(ran.out, "yes\n");
+    asked("can", &[report, "shop/deployment/web", "service/web"], 0);
+    asked("can", &[report, "shop/statefulset/db", "tcp 5432"], 1);
+    asked("can", &[report, "shop/service/wep"], 2).complains(
+        "the inventory has no service `shop/service/wep`: did you mean `shop/service/web`?",
+    );
+    // What selects no pods leads nowhere that policies know.
+    asked("can", &[report, "shop/service/all"], 2).complains("no service `shop/service/all`");
+    asked("can", &["service/web", report, "all"], 2).complains("opens no connections");
+    // A name whose numbers differ is not one question.
+    let two = "\
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: other, namespace: shop}
+spec: {template: {metadata: {labels: {app: web}}, spec: {containers: [{ports: [{name: http, containerPort: 9090}]}]}}}
+";
+    sandbox.write("inventory.yaml", format!("{INVENTORY}{service}{two}"));
+    asked("can", &[report, "shop/service/web"], 2).complains(
+        "the ports of `shop/deployment/other` and of `shop/deployment/web` are not called alike",
+    );
+    let ran = asked(
+        "reach",
+        &["--to", "service/web", "--from", report, "--as", "csv"],
+        0,
+    );
+    assert!(
+        ran.out.contains("shop/deployment/other,tcp 9090"),
+        "{}",
+        ran.out
+    );
+    assert!(
+        ran.out.contains("shop/deployment/web,tcp 8080"),
+        "{}",
+        ran.out
+    );
+}

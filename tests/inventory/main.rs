@@ -54,7 +54,9 @@ fn table(text: &str) -> Vec<String> {
         let behind = inventory.behind(service);
         let behind: Vec<String> = behind
             .map(|workload| {
-                let leads = service.ports_of(&workload.pod);
+                let numbers = workload.named_ports();
+                let leads = service.leads_to();
+                let leads = leads.resolved(|name| numbers.get(name).copied());
                 format!(" -> {} {leads}", workload.name)
             })
             .collect();

@@ -5,7 +5,7 @@
 
 mod chain;
 #[cfg(test)]
-mod properties;
+pub(super) mod properties;
 mod words;
 
 use std::collections::BTreeMap;

@@ -82,7 +82,7 @@ fn holds(region: &Region, flow: &Flow) -> bool {
 }
 
 /// Whether a flow is one of those that are asked about.
-fn asked(check: &Check, flow: &Flow) -> bool {
+pub(in crate::analyze) fn asked(check: &Check, flow: &Flow) -> bool {
     let from_pods = |pods: &crate::space::Pod| selects(&check.from.pods, pods);
     check.to.iter().any(|(to, ports)| {
         in_ports(ports, flow)
@@ -100,7 +100,7 @@ fn plain(mut pods: Pods) -> Pods {
     pods
 }
 
-fn ends(peers: EndpointSet) -> EndpointSet {
+pub(in crate::analyze) fn ends(peers: EndpointSet) -> EndpointSet {
     EndpointSet {
         pods: peers.pods.into_iter().map(plain).collect(),
         ..peers

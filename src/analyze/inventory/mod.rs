@@ -130,20 +130,18 @@ impl Service {
                 .all(|(key, value)| pod.labels.get(key) == Some(value))
     }
 
-    /// The ports of a pod behind it that it leads to.
-    pub fn ports_of(&self, pod: &Pod) -> PortSet {
+    /// The ports of its pods that it leads to: numbers, and names that each pod numbers by itself.
+    pub fn leads_to(&self) -> PortSet {
         let mut ports = PortSet::empty();
         for (transport, port) in &self.ports {
-            let number = match port {
-                PodPort::Number(number) => Some(*number),
-                PodPort::Name(name) => {
-                    let key = (*transport, name.clone());
-                    pod.named_ports.get(&key).copied()
+            match port {
+                PodPort::Number(number) => {
+                    let at = ports.transport_mut(*transport);
+                    *at = at.union(&Ranges::of(*number, *number));
                 }
-            };
-            if let Some(number) = number {
-                let at = ports.transport_mut(*transport);
-                *at = at.union(&Ranges::of(number, number));
+                PodPort::Name(name) => {
+                    ports.named.insert((*transport, name.clone()));
+                }
             }
         }
         ports
@@ -271,6 +269,9 @@ impl Inventory {
                     Some(near) => {
                         format!("the inventory has no service `{name}`: did you mean `{near}`?")
                     }
+                    None if self.services.is_empty() => format!(
+                        "there is no service `{name}`: none that selects pods is in the inventory (`--inventory`)"
+                    ),
                     None => format!("the inventory has no service `{name}`"),
                 })
             }
@@ -283,6 +284,15 @@ impl Inventory {
             .iter()
             .filter(|workload| service.selects(&workload.pod))
     }
+}
+
+/// Whether a text has the form of a service's name: `shop/service/web`, or `service/web`.
+pub fn is_service_name(text: &str) -> bool {
+    let mut parts: Vec<&str> = text.split('/').collect();
+    if parts.len() == 2 {
+        parts.insert(0, "any");
+    }
+    parts.get(1) == Some(&"service") && is_workload_name(&parts.join("/"))
 }
 
 /// Whether a text has the form of a workload's name: `shop/deployment/web`.
