@@ -12,6 +12,7 @@ mod adversaries;
 mod programs;
 
 use std::collections::BTreeMap;
+use std::io::{Read, Seek};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -183,13 +184,15 @@ fn cold(folder: &Path, options: &[&str]) -> (Duration, u64) {
 /// The same of a build that may end in an error, with its exit code and what it said.
 fn run(folder: &Path, options: &[&str]) -> (Duration, u64, Option<i32>, String) {
     set_aside(folder, "out");
+    // Into a file: a pipe that nobody empties stops who has much to say.
+    let mut heard = tempfile::tempfile().unwrap();
     let start = Instant::now();
     let mut child = Command::new(env!("CARGO_BIN_EXE_vauban"))
         .args(["build", "--today", "2026-11-24"])
         .args(options)
         .arg(folder)
         .stdout(Stdio::null())
-        .stderr(Stdio::piped())
+        .stderr(heard.try_clone().unwrap())
         .spawn()
         .unwrap();
     let status = format!("/proc/{}/status", child.id());
@@ -207,9 +210,8 @@ fn run(folder: &Path, options: &[&str]) -> (Duration, u64, Option<i32>, String) 
     };
     let time = start.elapsed();
     let mut said = String::new();
-    if let Some(mut stderr) = child.stderr.take() {
-        let _ = std::io::Read::read_to_string(&mut stderr, &mut said);
-    }
+    heard.rewind().unwrap();
+    heard.read_to_string(&mut said).unwrap();
     (time, memory, ended.code(), said)
 }
 

@@ -119,10 +119,19 @@ fn compare<'p>(
     partition: Partition,
     direction: Direction,
 ) -> Result<Found, TooLarge> {
-    let mut oracle = Oracle::of(mine, partition, direction)?;
+    let mut oracle = Oracle::undecided(mine, partition, direction)?;
+    let here = universe.set(&mut oracle)?;
+    let understood = !reading
+        .unread
+        .iter()
+        .any(|part| part.direction == direction);
+    if understood && oracle.plainly_alike(theirs, here) {
+        debug_assert!(alike(&mut oracle, theirs, here).unwrap_or(true));
+        return Ok(Found::default());
+    }
+    oracle.settle()?;
     let meant = oracle.allowed();
     let made = oracle.allowed_by(theirs)?;
-    let here = universe.set(&mut oracle)?;
     let mut found = Found::default();
     // Where a part that was not understood could decide, the reading decides nothing: what it seems to say there is no difference.
     let mut decided = here;
@@ -159,6 +168,21 @@ fn compare<'p>(
         }
     }
     Ok(found)
+}
+
+/// Whether they decide these flows alike, worked out in full.
+fn alike<'p>(
+    oracle: &mut Oracle<'p>,
+    theirs: &Arc<Index<'p>>,
+    here: Set,
+) -> Result<bool, TooLarge> {
+    oracle.settle()?;
+    let meant = oracle.allowed();
+    let made = oracle.allowed_by(theirs)?;
+    let (closed, opened) = (oracle.minus(meant, made)?, oracle.minus(made, meant)?);
+    let different = oracle.or(closed, opened)?;
+    let different = oracle.and(different, here)?;
+    Ok(oracle.is_empty(different))
 }
 
 /// The flows that a part which was not understood could decide.

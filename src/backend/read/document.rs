@@ -271,7 +271,7 @@ impl<'n> Fields<'n> {
     pub fn at(&self, key: &str) -> String {
         match self.path.as_str() {
             "" => key.to_owned(),
-            path => format!("{path}.{key}"),
+            path => [path, ".", key].concat(),
         }
     }
 

@@ -4,6 +4,7 @@
 //! A set is a diagram: see [`crate::space::diagram`].
 
 mod admitted;
+mod alike;
 mod boxes;
 mod cubes;
 mod levels;
@@ -103,6 +104,16 @@ struct Voice<'p> {
     known: FxHashMap<PolicyId, PolicyDiagram>,
 }
 
+impl<'p> Voice<'p> {
+    fn of(index: &Arc<Index<'p>>, partition: Partition, direction: Direction) -> Self {
+        Voice {
+            index: index.clone(),
+            policies: selecting(index, partition, direction),
+            known: FxHashMap::default(),
+        }
+    }
+}
+
 /// Of each tier, the policies that can select a pod of a partition.
 fn selecting(index: &Index, partition: Partition, direction: Direction) -> Vec<Vec<PolicyId>> {
     (0..index.program.tiers.len())
@@ -136,12 +147,21 @@ impl<'p> Oracle<'p> {
         direction: Direction,
     ) -> Result<Self, TooLarge> {
         let mut oracle = Oracle::undecided(index, partition, direction)?;
-        oracle.decision = oracle.checked(Oracle::decision)?;
-        oracle.allowed = oracle.checked(|oracle| {
+        oracle.settle()?;
+        Ok(oracle)
+    }
+
+    /// Works out what the program decides, for an oracle that did not know.
+    ///
+    /// # Errors
+    /// If that is too large to say exactly.
+    pub(crate) fn settle(&mut self) -> Result<(), TooLarge> {
+        self.decision = self.checked(Oracle::decision)?;
+        self.allowed = self.checked(|oracle| {
             let decision = oracle.decision;
             oracle.manager.apply(Op::Same, decision, Id::ALLOW)
         })?;
-        Ok(oracle)
+        Ok(())
     }
 
     /// An oracle that knows the sets, but not yet what the program decides: it takes nothing to be allowed.
@@ -260,15 +280,9 @@ impl<'p> Oracle<'p> {
     /// # Errors
     /// If it is too large.
     pub fn allowed_by(&mut self, other: &Arc<Index<'p>>) -> Result<Set, TooLarge> {
-        let mut voice = Voice {
-            index: other.clone(),
-            policies: selecting(other, self.partition, self.direction),
-            known: FxHashMap::default(),
-        };
-        self.swap(&mut voice);
-        let decision = self.decision();
+        let mut voice = Voice::of(other, self.partition, self.direction);
         // What is too large is told in words of this oracle's own program.
-        self.swap(&mut voice);
+        let decision = self.speaking(&mut voice, Oracle::decision);
         self.checked(|oracle| oracle.manager.apply(Op::Same, decision?, Id::ALLOW))
             .map(Set)
     }
@@ -291,6 +305,13 @@ impl<'p> Oracle<'p> {
     }
 
     /// Lets another program speak: both number values alike, so that the diagrams remain comparable.
+    fn speaking<T>(&mut self, voice: &mut Voice<'p>, say: impl FnOnce(&mut Self) -> T) -> T {
+        self.swap(voice);
+        let said = say(self);
+        self.swap(voice);
+        said
+    }
+
     fn swap(&mut self, voice: &mut Voice<'p>) {
         std::mem::swap(&mut self.index, &mut voice.index);
         std::mem::swap(&mut self.policies, &mut voice.policies);

@@ -139,8 +139,13 @@ impl<'p> Oracle<'p> {
             .into_iter()
             .map(|id| self.policy(id))
             .collect::<Result<Vec<_>, Full>>()?;
-        let denies = self.index.program.tiers[tier.0 as usize].otherwise.denies();
-        self.together(&policies, denies)
+        self.together(&policies, self.denies(tier))
+    }
+
+    /// Whether a tier ends in a denial for whom it selects.
+    pub(super) fn denies(&self, tier: TierId) -> bool {
+        let tier = &self.index.program.tiers[tier.0 as usize];
+        tier.otherwise.denies()
     }
 
     /// What policies of one tier decide together, in their order, and the tier's end after them.
@@ -163,7 +168,7 @@ impl<'p> Oracle<'p> {
     }
 
     /// What happens after the last tier.
-    fn last(&mut self) -> Result<Id, Full> {
+    pub(super) fn last(&mut self) -> Result<Id, Full> {
         let Some(default) = self.default() else {
             return Ok(Id::ALLOW);
         };

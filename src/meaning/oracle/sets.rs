@@ -153,7 +153,11 @@ impl Oracle<'_> {
         terminal: Id,
     ) -> Result<Id, Full> {
         let to_subject = self.direction == Direction::Ingress;
-        let plain = self.ports(ports, terminal, to_subject)?;
+        // Most peers are pods only, or addresses only.
+        let plain = match peers.nodes.is_empty() && peers.outside.is_empty() && !peers.proxy {
+            true => Id::NONE,
+            false => self.ports(ports, terminal, to_subject)?,
+        };
         let mut pods = Vec::with_capacity(peers.pods.len());
         let mut related = Vec::new();
         for one in &peers.pods {
@@ -338,11 +342,12 @@ impl Oracle<'_> {
         for transport in Transport::ALL {
             let set = ports.transport(transport);
             let mut child = match set.first() {
+                None => Id::NONE,
                 // Port 0 does not exist: all ports are one range.
                 Some(1) => self.numbers16(&set.union(&Ranges::of(0, 0)), yes)?,
-                _ => self.numbers16(set, yes)?,
+                Some(_) => self.numbers16(set, yes)?,
             };
-            if names {
+            if names && !ports.named.is_empty() {
                 let mut levels = Vec::new();
                 for (of, name) in &ports.named {
                     if *of == transport {
@@ -356,14 +361,20 @@ impl Oracle<'_> {
             }
             children.push((transport.number(), child));
         }
-        children.push((1, self.numbers16(&ports.icmp, yes)?));
-        children.push((58, self.numbers16(&ports.icmpv6, yes)?));
+        for (number, messages) in [(1, &ports.icmp), (58, &ports.icmpv6)] {
+            let child = match messages.is_empty() {
+                true => Id::NONE,
+                false => self.numbers16(messages, yes)?,
+            };
+            children.push((number, child));
+        }
         children.sort_unstable();
         let mut from_zero = Id::NONE;
         let mut changes = Vec::with_capacity(10);
         if ports.other.is_empty() {
             // No two of them are neighbors.
-            for (number, child) in children {
+            let some = children.into_iter().filter(|(_, child)| *child != Id::NONE);
+            for (number, child) in some {
                 changes.push((u32::from(number), child));
                 changes.push((u32::from(number) + 1, Id::NONE));
             }
@@ -419,10 +430,16 @@ impl Oracle<'_> {
                 changes.push((high + 1, Id::NONE));
             }
         }
+        if changes.is_empty() {
+            return Ok(from_zero);
+        }
         self.manager.interval(level, from_zero, changes)
     }
 
     fn v6(&mut self, set: &Ranges<u128>, yes: Id) -> Result<Id, Full> {
+        if set.is_empty() {
+            return Ok(Id::NONE);
+        }
         let ranges: Vec<(u128, u128)> = set.iter().collect();
         self.words(&ranges, 0, yes)
     }

@@ -108,24 +108,29 @@ impl Ends {
 
     /// The ends that a side matches in packets of either family, if it does not look at addresses.
     pub(super) fn by_identity(entity: &Entity) -> Self {
-        let everywhere = Between::exact(AddressSet::full());
-        let mut ends = Ends {
-            pods: Between::by(Truth::Yes),
-            nodes: everywhere.clone(),
-            outside: everywhere,
-            open: entity.is_open(),
-        };
         if entity.nothing {
             return Ends::default();
         }
-        if let Some(positive) = &entity.positive {
-            ends.pods = positive.pods.clone();
-            ends.nodes.sure = AddressSet::empty();
-            if !positive.hosts {
-                ends.nodes.possible = AddressSet::empty();
-            }
-            ends.outside = Between::default();
-        }
+        let mut ends = match &entity.positive {
+            Some(positive) => Ends {
+                pods: positive.pods.clone(),
+                nodes: Between {
+                    sure: AddressSet::empty(),
+                    possible: match positive.hosts {
+                        true => AddressSet::full(),
+                        false => AddressSet::empty(),
+                    },
+                },
+                outside: Between::default(),
+                open: false,
+            },
+            None => Ends {
+                pods: Between::by(Truth::Yes),
+                nodes: Between::exact(AddressSet::full()),
+                outside: Between::exact(AddressSet::full()),
+                open: entity.is_open(),
+            },
+        };
         if let Some(negative) = &entity.negative {
             ends.pods = ends.pods.and(&negative.pods);
             if negative.hosts {
@@ -169,18 +174,27 @@ impl Ends {
         self
     }
 
-    /// All but the pods, for certain and possibly.
-    pub(super) fn addresses(&self) -> Between<EndpointSet> {
-        let set = |nodes: &AddressSet, outside: &AddressSet| EndpointSet {
-            nodes: nodes.clone(),
-            outside: outside.clone(),
+    /// The pods, and all but the pods, for certain and possibly.
+    pub(super) fn apart(self) -> (Between<Vec<Pods>>, Between<EndpointSet>) {
+        let set = |nodes: AddressSet, outside: AddressSet| EndpointSet {
+            nodes,
+            outside,
             proxy: self.open,
             ..EndpointSet::empty()
         };
-        Between {
-            sure: set(&self.nodes.sure, &self.outside.sure),
-            possible: set(&self.nodes.possible, &self.outside.possible),
-        }
+        let addresses = Between {
+            sure: set(self.nodes.sure, self.outside.sure),
+            possible: set(self.nodes.possible, self.outside.possible),
+        };
+        (self.pods, addresses)
+    }
+
+    /// The pods and all other ends, for certain and possibly.
+    pub(super) fn whole(self) -> Between<EndpointSet> {
+        let (pods, mut all) = self.apart();
+        all.sure.pods = pods.sure;
+        all.possible.pods = pods.possible;
+        all
     }
 }
 

@@ -4,6 +4,8 @@
 //! reasons. A rule matches a packet of some IP family; which family a packet between pods has is known where there is only one, and where the packet is an ICMP
 //! message.
 
+use std::borrow::Cow;
+
 use smol_str::SmolStr;
 
 use super::ends::Ends;
@@ -270,7 +272,12 @@ impl Rule {
     }
 
     /// A part of the traffic between the ends that the rule matches.
-    fn pieces(&self, part: &Part, direction: Direction, world: &World<'_>) -> Vec<Piece> {
+    fn pieces<'p>(
+        &self,
+        part: &'p Part,
+        direction: Direction,
+        world: &World<'_>,
+    ) -> Vec<Piece<'p>> {
         let (own, other) = match direction {
             Direction::Ingress => (&self.destination, &self.source),
             Direction::Egress => (&self.source, &self.destination),
@@ -279,19 +286,17 @@ impl Rule {
         if inward && !part.pods {
             return Vec::new();
         }
-        let ports = &part.ports;
-        let piece = |subject: &Between<Vec<Pods>>, peers, ports: &Between<PortSet>| Piece {
-            subject: subject.clone(),
+        let piece = |subject, peers, ports| Piece {
+            subject,
             peers,
-            ports: ports.clone(),
+            ports,
         };
+        let ports = || Cow::Borrowed(&part.ports);
         if self.version.is_none() && !own.is_by_address() && !other.is_by_address() {
             let ends = Ends::by_identity(other);
             let ends = if inward { ends } else { ends.only(part) };
-            let mut peers = ends.addresses();
-            peers.sure.pods = ends.pods.sure;
-            peers.possible.pods = ends.pods.possible;
-            return vec![piece(&Ends::by_identity(own).pods, peers, ports)];
+            let subject = Ends::by_identity(own).pods;
+            return vec![piece(subject, ends.whole(), ports())];
         }
         let of = |family: Family| {
             if self.version.is_some_and(|version| version != family) {
@@ -301,46 +306,51 @@ impl Rule {
             let ends = Ends::of(other, family, part.itself && !inward, world);
             (subject, if inward { ends } else { ends.only(part) })
         };
-        let (v4, v6) = (of(Family::V4), of(Family::V6));
-        if v4.0 == v6.0 && v4.1.pods == v6.1.pods {
-            let (a, b) = (v4.1.addresses(), v6.1.addresses());
-            let whole = |a: &EndpointSet, b: &EndpointSet, pods: &[Pods]| EndpointSet {
-                pods: pods.to_vec(),
-                ..a.union(b)
+        let ((v4, ends4), (v6, ends6)) = (of(Family::V4), of(Family::V6));
+        if v4 == v6 && ends4.pods == ends6.pods {
+            let (a, (pods, b)) = (ends4.apart().1, ends6.apart());
+            let whole = |a: EndpointSet, b: EndpointSet, pods| EndpointSet {
+                pods,
+                ..a.union(&b)
             };
             let peers = Between {
-                sure: whole(&a.sure, &b.sure, &v4.1.pods.sure),
-                possible: whole(&a.possible, &b.possible, &v4.1.pods.possible),
+                sure: whole(a.sure, b.sure, pods.sure),
+                possible: whole(a.possible, b.possible, pods.possible),
             };
-            return vec![piece(&v4.0, peers, ports)];
+            return vec![piece(v4, peers, ports())];
         }
+        let ((pods4, addresses4), (pods6, addresses6)) = (ends4.apart(), ends6.apart());
         let mut pieces = vec![
-            piece(&v4.0, v4.1.addresses(), ports),
-            piece(&v6.0, v6.1.addresses(), ports),
+            piece(v4.clone(), addresses4, ports()),
+            piece(v6.clone(), addresses6, ports()),
         ];
-        let pods = |ends: &Ends| Between {
-            sure: EndpointSet::of_pods(ends.pods.sure.iter().cloned()),
-            possible: EndpointSet::of_pods(ends.pods.possible.iter().cloned()),
+        let peers = |pods: &Between<Vec<Pods>>| Between {
+            sure: EndpointSet::of_pods(pods.sure.iter().cloned()),
+            possible: EndpointSet::of_pods(pods.possible.iter().cloned()),
         };
         // Messages are of their own family.
-        let [icmp, icmpv6, rest] = split(ports);
-        for (family, ends, messages) in [(Family::V4, &v4, icmp), (Family::V6, &v6, icmpv6)] {
+        let [icmp, icmpv6, rest] = split(&part.ports);
+        for (family, subject, pods, messages) in [
+            (Family::V4, &v4, &pods4, icmp),
+            (Family::V6, &v6, &pods6, icmpv6),
+        ] {
             if world.families().contains(&family) {
-                pieces.push(piece(&ends.0, pods(&ends.1), &messages));
+                pieces.push(piece(subject.clone(), peers(pods), Cow::Owned(messages)));
             }
         }
+        let rest = Cow::<Between<PortSet>>::Owned(rest);
         match world.families() {
-            [Family::V4] => pieces.push(piece(&v4.0, pods(&v4.1), &rest)),
-            [Family::V6] => pieces.push(piece(&v6.0, pods(&v6.1), &rest)),
+            [Family::V4] => pieces.push(piece(v4, peers(&pods4), rest)),
+            [Family::V6] => pieces.push(piece(v6, peers(&pods6), rest)),
             _ => {
-                let sure = Between::exact(both(&v4.0.sure, &v6.0.sure).unwrap_or_default());
-                let peers = both(&v4.1.pods.sure, &v6.1.pods.sure).unwrap_or_default();
-                let peers = Between::exact(EndpointSet::of_pods(peers));
-                let certain = Between::exact(rest.sure.clone());
-                let certain = piece(&sure, peers, &certain);
+                let sure = Between::exact(both(&v4.sure, &v6.sure).unwrap_or_default());
+                let meet = both(&pods4.sure, &pods6.sure).unwrap_or_default();
+                let meet = Between::exact(EndpointSet::of_pods(meet));
+                let exact = Cow::Owned(Between::exact(rest.sure.clone()));
+                let certain = piece(sure, meet, exact);
                 // What both families match is certain, what one of them matches is possible.
-                for ends in [&v4, &v6] {
-                    let mut piece = piece(&ends.0, pods(&ends.1), &rest);
+                for (subject, pods) in [(v4, &pods4), (v6, &pods6)] {
+                    let mut piece = piece(subject, peers(pods), rest.clone());
                     piece.without(&certain);
                     pieces.push(piece);
                 }
@@ -375,15 +385,15 @@ fn split(ports: &Between<PortSet>) -> [Between<PortSet>; 3] {
 }
 
 /// Flows of some subjects, with some ends, of some traffic.
-struct Piece {
+struct Piece<'p> {
     subject: Between<Vec<Pods>>,
     peers: Between<EndpointSet>,
-    ports: Between<PortSet>,
+    ports: Cow<'p, Between<PortSet>>,
 }
 
-impl Piece {
+impl Piece<'_> {
     /// Makes nothing of it certain, and takes out of what is possible what another piece, of which nothing is open, has.
-    fn without(&mut self, certain: &Piece) {
+    fn without(&mut self, certain: &Piece<'_>) {
         self.subject.sure.clear();
         if self.ports.possible != certain.ports.sure {
             return;
@@ -443,7 +453,10 @@ impl Piece {
         clauses.push(Clause {
             subject: (subject.sure != [Pods::any()]).then_some(subject.sure),
             peers: peers.sure,
-            ports: ports.sure,
+            ports: match ports {
+                Cow::Borrowed(ports) => ports.sure.clone(),
+                Cow::Owned(ports) => ports.sure,
+            },
         });
     }
 }

@@ -357,7 +357,10 @@ impl Traffic {
             None => base.clone(),
             Some(ports) => within(&base, &of(&ports.numbers)),
         };
-        let numbered = less(&numbered, &of(&not.numbers));
+        let numbered = match not.numbers.is_empty() {
+            true => numbered,
+            false => less(&numbered, &of(&not.numbers)),
+        };
         if not.names.is_empty() {
             parts.push(Part::everywhere(numbered));
         } else {
