@@ -123,6 +123,8 @@ pub struct Policy {
 /// A CIDR group.
 #[derive(Clone, Debug)]
 pub struct Group {
+    /// As what its version of Cilium serves it.
+    pub api_version: &'static str,
     /// Its name.
     pub name: &'static str,
     /// Its labels.
@@ -529,6 +531,10 @@ impl Manifests {
         let groups = ["feed", "list"]
             .into_iter()
             .map(|name| Group {
+                api_version: match dial.version < (1, 18) {
+                    true => "cilium.io/v2alpha1",
+                    false => "cilium.io/v2",
+                },
                 name,
                 labels: [("kind", "a"), ("grade", "b")]
                     .into_iter()
@@ -576,7 +582,8 @@ impl Manifests {
                 .map(|(key, value)| format!("{key}: {value}"))
                 .collect();
             texts.push(format!(
-                "apiVersion: cilium.io/v2\nkind: CiliumCIDRGroup\nmetadata: {{name: {}, labels: {{{}}}}}\nspec: {{externalCIDRs: {}}}\n",
+                "apiVersion: {}\nkind: CiliumCIDRGroup\nmetadata: {{name: {}, labels: {{{}}}}}\nspec: {{externalCIDRs: {}}}\n",
+                group.api_version,
                 group.name,
                 labels.join(", "),
                 quoted(&group.nets)

@@ -1289,6 +1289,27 @@ fn objects_that_are_none() {
     for one in cilium::objects() {
         assert_eq!(faults(&one.manifest), [one.said]);
     }
+    // Groups are of `v2` since 1.18, and of `v2alpha1` all along.
+    for (api_version, version, said) in [
+        (
+            "v2",
+            (1, 17),
+            Some("no matches for kind \"CiliumCIDRGroup\" in version \"cilium.io/v2\""),
+        ),
+        ("v2", (1, 18), None),
+        ("v2alpha1", (1, 17), None),
+        ("v2alpha1", (1, 20), None),
+    ] {
+        let group = format!(
+            "apiVersion: cilium.io/{api_version}\nkind: CiliumCIDRGroup\nmetadata: {{name: g}}\nspec: {{externalCIDRs: [203.0.113.0/24]}}\n"
+        );
+        let read = reading([group.as_str()], version, &known(), &namespaces());
+        assert_eq!(
+            read.faults.first().map(String::as_str),
+            said,
+            "{api_version} on {version:?}"
+        );
+    }
     // One fault, and the whole object has no part.
     let broken = policy(
         CNP,

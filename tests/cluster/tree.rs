@@ -120,8 +120,25 @@ impl Tree {
         manifests.collect()
     }
 
-    /// Asserts that what a server stored decides as the program does. Hand-written manifests are no part of the program, and go along: with them, as the tree
-    /// decides that was applied.
+    /// Which of its objects are hand-written.
+    fn hand_written(&self) -> BTreeSet<Id> {
+        let backend = self.spec.backend;
+        let mut faults = Diagnostics::default();
+        let raws = self.program.raws.iter().enumerate();
+        let found = raws
+            .filter(|(_, raw)| raw.backend == backend)
+            .flat_map(|(at, raw)| {
+                let source = Source::new(FileId(at as u32), raw.path.as_str(), &*raw.text);
+                documents(&source, &mut faults)
+            })
+            .map(|document| Id::of(&document))
+            .collect();
+        assert!(faults.is_empty(), "{self}: {faults:?}");
+        found
+    }
+
+    /// Asserts that what a server stored decides as the program does. Hand-written manifests are no part of the program, and go along: what was stored of
+    /// the others decides as the program does, and all of it together as the tree does that was applied.
     pub(crate) fn holds(&self, stored: &Stored, server: &Server) {
         let context = Context {
             version: self.spec.version,
@@ -139,17 +156,29 @@ impl Tree {
             );
             reading
         };
-        let meant = match self.has_hand_written() {
-            true => Arc::new(reading(&self.documents).program),
-            false => self.program.clone(),
-        };
         let universe = Universe::of(&self.spec, &self.program);
-        let proof = prove(&meant, &reading(&stored.documents), &universe);
-        assert!(
-            proof.holds(),
-            "{self} on {server}: {proof:#?}\n{}",
-            stored.text
+        let proved = |meant: &Program, stored_objects: &[Document]| {
+            let proof = prove(meant, &reading(stored_objects), &universe);
+            assert!(
+                proof.holds(),
+                "{self} on {server}: {proof:#?}\n{}",
+                stored.text
+            );
+        };
+        let by_hand = self.hand_written();
+        if by_hand.is_empty() {
+            proved(&self.program, &stored.documents);
+            return;
+        }
+        let is_made = |document: &&Document| !by_hand.contains(&Id::of(document));
+        let made: Vec<Document> = stored.documents.iter().filter(is_made).cloned().collect();
+        assert_eq!(
+            made.len() + by_hand.len(),
+            stored.documents.len(),
+            "{self} on {server}: all that is hand-written is stored"
         );
+        proved(&self.program, &made);
+        proved(&reading(&self.documents).program, &stored.documents);
     }
 
     /// Asserts that every field is stored as it was written; gives the fields beside them, by kind.

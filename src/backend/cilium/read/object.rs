@@ -51,6 +51,11 @@ fn is_ours(document: &Document) -> bool {
     }
 }
 
+/// Whether a version of Cilium serves groups as that version of the API: `v2` has them since 1.18, and `v2alpha1` stays beside it.
+fn serves_groups(api_version: &str, version: (u16, u16)) -> bool {
+    api_version != "cilium.io/v2" || version >= (1, 18)
+}
+
 /// The policies among documents. One fault makes a whole object invalid: it is then reported, and left out.
 pub(super) fn objects(
     documents: &[Document],
@@ -78,6 +83,14 @@ pub(super) fn objects(
             let why = format!(
                 "metadata.name: Invalid value: \"{}\": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.'",
                 document.name
+            );
+            diagnostics.push(invalid(document.span(), why));
+            continue;
+        }
+        if document.kind == GROUP && !serves_groups(&document.api_version, facts.version) {
+            let why = format!(
+                "no matches for kind \"{GROUP}\" in version \"{}\"",
+                document.api_version
             );
             diagnostics.push(invalid(document.span(), why));
             continue;
