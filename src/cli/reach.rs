@@ -51,7 +51,7 @@ pub(crate) fn reach(command: &Asked, shared: &Shared, console: &Console) -> Outc
         As::Markdown => report::markdown(side, &reach),
         As::Dot => report::dot(&reach),
         As::Mermaid => report::mermaid(&reach),
-        As::Svg => report::svg(side, &reach),
+        As::Svg => report::svg(side, &reach).map_err(|full| Failure::new(full.to_string()))?,
     };
     console.print(&text)?;
     if !matches!(command.form, As::Json | As::Markdown) {

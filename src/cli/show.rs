@@ -173,7 +173,10 @@ fn picture(opened: &Opened) -> Result<Picture, Stop> {
         Ok(reach) => reach,
         Err(many) => return Ok(Picture::LeftOut(many.to_string())),
     };
-    let svg = report::reach::svg(side, &reach);
+    let svg = match report::reach::svg(side, &reach) {
+        Ok(svg) => svg,
+        Err(full) => return Ok(Picture::LeftOut(full.to_string())),
+    };
     let text = report::reach::text(side, &reach, false);
     if svg.len().max(text.len()) > LARGEST {
         return Ok(Picture::LeftOut(format!(

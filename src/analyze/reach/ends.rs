@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use smol_str::SmolStr;
 
+use super::crowd::Crowd;
 use super::walk::mentioned;
 use super::{Kind, Place};
 use crate::analyze::Side;
@@ -18,9 +19,9 @@ const MOST: usize = 4000;
 /// How many values of one list are tried.
 const VALUES: usize = 16;
 
-/// The parts of nodes and of the outside that the policies tell apart, and those that `more` cuts out.
-pub(super) fn addresses(side: &Side, more: &[&EndpointSet]) -> Vec<Place> {
-    let (_, peers) = mentioned(&side.program, &side.unread);
+/// The parts of nodes and of the outside that the policies of some pods tell apart, and those that `more` cuts out.
+pub(super) fn addresses(side: &Side, more: &[&EndpointSet], pods: &Crowd<'_>) -> Vec<Place> {
+    let (_, peers) = mentioned(&side.program, &side.unread, &|subject| pods.meets(subject));
     let all = || peers.iter().copied().chain(more.iter().copied());
     let mut places = Vec::new();
     for (set, _) in parts(side, all(), |peers| &peers.nodes) {
@@ -37,7 +38,9 @@ pub(super) fn addresses(side: &Side, more: &[&EndpointSet]) -> Vec<Place> {
             ..Place::of(Kind::Proxy, End::Proxy)
         });
     }
-    let names: BTreeSet<&SmolStr> = all().flat_map(|peers| &peers.names).collect();
+    let (_, everybody) = mentioned(&side.program, &side.unread, &|_| true);
+    let names = everybody.iter().chain(more).flat_map(|peers| &peers.names);
+    let names: BTreeSet<&SmolStr> = names.collect();
     if let Some(address) = rest.and_then(|(set, _)| set.first()) {
         for name in &names {
             let resolved = names.iter().filter(|pattern| covers(pattern, name));
@@ -167,7 +170,7 @@ fn covers(pattern: &str, name: &str) -> bool {
 /// The second value says what was left out.
 pub(super) fn likely(side: &Side, more: &[&EndpointSet]) -> (Vec<Place>, Option<String>) {
     let program = &side.program;
-    let (subjects, peers) = mentioned(program, &side.unread);
+    let (subjects, peers) = mentioned(program, &side.unread, &|_| true);
     let mut sets: BTreeSet<Pods> = BTreeSet::new();
     let pods = peers.iter().chain(more).flat_map(|peers| &peers.pods);
     for pods in subjects.into_iter().chain(pods) {

@@ -1,22 +1,18 @@
 //! From classes to the table that is shown: narrowed to what is asked about, and what is alike gathered in groups.
 
 use std::collections::BTreeMap;
+use std::hash::Hasher;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHasher};
 use smol_str::SmolStr;
 
+use super::pairs::Pairs;
 use super::walk::both;
 use super::{Cell, Focus, Kind, Place, Reach, ends};
 use crate::space::{AddressSet, End, PortSet};
 
 /// Narrows to what is asked about, and gathers what is alike.
-pub(super) fn gather(
-    reach: &mut Reach,
-    class_of: &[usize],
-    between: &[u32],
-    many: usize,
-    focus: &Focus<'_>,
-) {
+pub(super) fn gather(reach: &mut Reach, class_of: &[usize], between: Pairs, focus: &Focus<'_>) {
     let named = |side: usize, place: &Place| focus.named[side].as_ref() == Some(&place.name);
     let sources: Vec<bool> = reach
         .places
@@ -71,16 +67,17 @@ pub(super) fn gather(
         }
         role_of.push(Some(role));
     }
-    let size = order.len();
-    let mut table = vec![0u32; size * size];
-    for (from, source) in order.iter().enumerate().filter(|(_, key)| key.1) {
-        for (to, destination) in order.iter().enumerate() {
-            let Some(ports) = destination.2 else { continue };
-            let cell = between[source.0 * many + destination.0];
-            if cell == 0 {
+    let pods = order.iter().filter(|key| key.0 < between.pods()).count();
+    let mut table = Pairs::new(pods, order.len());
+    for (from, source) in order.iter().enumerate() {
+        let row = between.row(source.0);
+        let asked = &order[..table.width(from)];
+        for (class, _, ports) in asked {
+            let (cell @ 1.., Some(ports)) = (row[*class], ports.filter(|_| source.1)) else {
+                table.push(0);
                 continue;
-            }
-            table[from * size + to] = *narrowed.entry((cell, ports)).or_insert_with(|| {
+            };
+            let number = *narrowed.entry((cell, ports)).or_insert_with(|| {
                 let cell = &reach.cells[cell as usize];
                 let cell = match *ports == every {
                     true => cell.clone(),
@@ -97,24 +94,11 @@ pub(super) fn gather(
                     cells.len() as u32 - 1
                 })
             });
+            table.push(number);
         }
     }
-    // Roles whose rows and columns are the same.
-    let mut alike: FxHashMap<Vec<u32>, usize> = FxHashMap::default();
-    let mut kind_of = Vec::with_capacity(size);
-    let mut firsts: Vec<usize> = Vec::new();
-    for role in 0..size {
-        let mut lines = Vec::with_capacity(2 * size);
-        lines.extend_from_slice(&table[role * size..(role + 1) * size]);
-        lines.extend((0..size).map(|other| table[other * size + role]));
-        let next = firsts.len();
-        let kind = *alike.entry(lines).or_insert(next);
-        if kind == next {
-            firsts.push(role);
-        }
-        kind_of.push(kind);
-    }
-    drop(alike);
+    drop(between);
+    let (kind_of, firsts) = alike(&table);
     let mut groups: BTreeMap<(Kind, Option<SmolStr>, usize), Vec<usize>> = BTreeMap::new();
     for (at, role) in role_of.iter().enumerate() {
         if let Some(role) = role {
@@ -134,17 +118,52 @@ pub(super) fn gather(
         kept.extend(members);
         made.push((firsts[alike], (first..kept.len()).collect()));
     }
-    reach.table = made
-        .iter()
-        .flat_map(|(from, _)| {
-            let row = &table[from * size..(from + 1) * size];
-            made.iter().map(|(to, _)| row[*to])
-        })
-        .collect();
+    // Kinds of pods are the first, so the groups' order is pods first, too.
+    let pods = made.iter().filter(|(role, _)| *role < pods).count();
+    reach.table = Pairs::new(pods, made.len());
+    for (at, (from, _)) in made.iter().enumerate() {
+        let row = table.row(*from);
+        for (to, _) in &made[..reach.table.width(at)] {
+            reach.table.push(row[*to]);
+        }
+    }
     reach.groups = made.into_iter().map(|(_, members)| members).collect();
     reach.places = kept;
     reach.cells = cells;
     name_the_rest(&mut reach.places);
+}
+
+/// For each end the number of its kind, and the first end of each kind: those whose rows and columns are the same are of one.
+fn alike(table: &Pairs) -> (Vec<usize>, Vec<usize>) {
+    let mut hashes = vec![[FxHasher::default(), FxHasher::default()]; table.ends()];
+    for from in 0..table.ends() {
+        let mut row = FxHasher::default();
+        for (to, number) in table.row(from).iter().enumerate() {
+            row.write_u32(*number);
+            hashes[to][1].write_u32(*number);
+        }
+        hashes[from][0] = row;
+    }
+    let same =
+        |a: usize, b: usize| table.row(a) == table.row(b) && table.column(a).eq(table.column(b));
+    let mut known: FxHashMap<[u64; 2], Vec<usize>> = FxHashMap::default();
+    let mut firsts: Vec<usize> = Vec::new();
+    let mut kind_of = Vec::with_capacity(table.ends());
+    for (at, hash) in hashes.iter().enumerate() {
+        let kinds = known
+            .entry(hash.each_ref().map(Hasher::finish))
+            .or_default();
+        let kind = match kinds.iter().find(|kind| same(firsts[**kind], at)) {
+            Some(kind) => *kind,
+            None => {
+                kinds.push(firsts.len());
+                firsts.push(at);
+                firsts.len() - 1
+            }
+        };
+        kind_of.push(kind);
+    }
+    (kind_of, firsts)
 }
 
 /// Addresses that turn out to be alike.

@@ -11,9 +11,12 @@
 //! end is not decided, unless the other end denies it.
 
 mod bits;
+mod crowd;
 mod edges;
 mod ends;
 mod gather;
+mod meet;
+mod pairs;
 mod table;
 mod walk;
 
@@ -21,6 +24,7 @@ use std::fmt;
 
 use smol_str::SmolStr;
 
+use self::pairs::Pairs;
 pub use edges::{Edge, Who};
 
 use super::{Inventory, Side};
@@ -168,20 +172,40 @@ impl Default for Focus<'_> {
     }
 }
 
-/// How many ends a table may have that policies tell apart: it then takes less than 1 GiB.
-pub const MOST_CLASSES: usize = 6000;
+/// How many pairs of ends a table may have of which one at least is a pod: two tables of 256 MiB are there at once.
+pub const MOST_PAIRS: usize = 1 << 26;
 
-/// The policies tell so many ends apart that a table of them would be too large.
+/// How many different sets of ports a table may have in its cells: a few hundred bytes each, twice.
+pub const MOST_CELLS: usize = 400_000;
+
+/// A table would be too large.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct TooMany(pub usize);
+pub enum TooMany {
+    /// The policies tell so many ends apart that there are more than [`MOST_PAIRS`].
+    Ends {
+        /// How many of them are pods.
+        pods: usize,
+        /// How many are not.
+        others: usize,
+    },
+    /// The ends let more than [`MOST_CELLS`] different sets of ports through.
+    Cells,
+}
 
 impl fmt::Display for TooMany {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "the policies tell {} ends apart, and a table has {MOST_CLASSES} at most: give an inventory of fewer workloads, or ask `vauban can`",
-            self.0
-        )
+        match self {
+            TooMany::Ends { pods, others } => write!(
+                f,
+                "the policies tell {pods} pods and {others} other ends apart: {} pairs, and a table has {MOST_PAIRS} at most",
+                Pairs::room(*pods, pods + others)
+            )?,
+            TooMany::Cells => write!(
+                f,
+                "the pairs of ends let more than {MOST_CELLS} different sets of ports through, which is the most that a table has"
+            )?,
+        }
+        f.write_str(": give an inventory of fewer workloads, or ask `vauban can`")
     }
 }
 
@@ -197,7 +221,7 @@ pub struct Reach {
     /// What there is in cells, each once; the first one is empty.
     pub cells: Vec<Cell>,
     /// For each group, and each group that it may reach, the place in `cells`.
-    table: Vec<u32>,
+    table: Pairs,
     /// Everything that the target sees.
     all: PortSet,
     /// What was taken to be so and not said, one sentence each.
@@ -208,14 +232,14 @@ impl Reach {
     /// The table of a side.
     ///
     /// # Errors
-    /// If the policies tell more than [`MOST_CLASSES`] ends apart.
+    /// If the policies tell too many ends apart: see [`MOST_PAIRS`] and [`MOST_CELLS`].
     pub fn of(side: &Side, inventory: &Inventory, focus: &Focus<'_>) -> Result<Reach, TooMany> {
         table::make(side, inventory, focus)
     }
 
     /// What gets through from a group to a group, as a place in [`Reach::cells`].
     pub fn cell(&self, from: usize, to: usize) -> usize {
-        self.table[from * self.groups.len() + to] as usize
+        self.table.get(from, to) as usize
     }
 
     /// Ports in words, as few as there are: `all`, `all but tcp 25`, `tcp 80, 443`.
@@ -289,14 +313,12 @@ impl Reach {
         matches!(self.kind(group), Kind::Workload | Kind::Likely)
     }
 
-    /// All pairs of groups between which something gets through, or may.
-    pub fn pairs(&self) -> impl Iterator<Item = (usize, usize, &Cell)> {
-        let many = self.groups.len();
-        let filled = self
-            .table
-            .iter()
-            .enumerate()
-            .filter(|(_, cell)| **cell != 0);
-        filled.map(move |(at, cell)| (at / many, at % many, &self.cells[*cell as usize]))
+    /// All pairs of groups between which something gets through, or may, with their place in [`Reach::cells`].
+    pub fn pairs(&self) -> impl Iterator<Item = (usize, usize, usize)> {
+        (0..self.groups.len()).flat_map(move |from| {
+            let row = self.table.row(from).iter().enumerate();
+            let filled = row.filter(|(_, cell)| **cell != 0);
+            filled.map(move |(to, cell)| (from, to, *cell as usize))
+        })
     }
 }

@@ -1,15 +1,23 @@
 //! From ends to the table: classes, what each of them decides, and groups of those that are alike.
 
+use std::collections::BTreeMap;
+
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 use smol_str::SmolStr;
 
+use super::crowd::Crowd;
 use super::gather::gather;
-use super::walk::{Half, Walk, both, less};
-use super::{Cell, Focus, Kind, MOST_CLASSES, Place, Reach, TooMany, ends};
+use super::meet::{Halves, Meeting};
+use super::pairs::Pairs;
+use super::walk::{View, Walk};
+use super::{Focus, Kind, MOST_PAIRS, Place, Reach, TooMany, ends};
 use crate::analyze::inventory::OF_CONTROLLERS;
 use crate::analyze::{Inventory, Side};
-use crate::space::{Direction, End, EndpointSet, PortSet, Transport};
+use crate::space::{Direction, End, EndpointSet, Pods, Transport};
+
+/// How many pods are walked at once: what one of them decides is large until it is numbered.
+const AT_ONCE: usize = 256;
 
 pub(super) fn make(
     side: &Side,
@@ -19,64 +27,111 @@ pub(super) fn make(
     let mut assumed = Vec::new();
     let places = places(side, inventory, focus, &mut assumed);
     let (class_of, ends) = classes(side, &places);
-    if ends.len() > MOST_CLASSES {
-        return Err(TooMany(ends.len()));
+    let pods = ends.iter().take_while(|end| matches!(end, End::Pod(_)));
+    let pods = pods.count();
+    if Pairs::room(pods, ends.len()) > MOST_PAIRS {
+        return Err(TooMany::Ends {
+            pods,
+            others: ends.len() - pods,
+        });
     }
     let walk = Walk::new(&side.program, &side.unread, &side.universe, &ends);
-    let views: Vec<_> = (0..ends.len())
-        .into_par_iter()
-        .map(|class| Direction::BOTH.map(|direction| walk.view(class, direction)))
-        .collect();
-    // Kinds of halves, and which of them each class has for each other.
-    let mut halves: Vec<Half> = vec![Half::default()];
-    let mut known: FxHashMap<Half, u32> = FxHashMap::default();
-    let many = ends.len();
-    let mut decided = [vec![0u32; many * many], vec![0u32; many * many]];
-    for (class, view) in views.iter().enumerate() {
-        for (view, table) in view.iter().zip(&mut decided) {
-            let Some(view) = view else { continue };
-            for (half, bits) in &view.halves {
-                let number = *known.entry(half.clone()).or_insert_with(|| {
-                    halves.push(half.clone());
-                    halves.len() as u32 - 1
-                });
-                for peer in bits.iter() {
-                    table[class * many + peer] = number;
-                }
+    let mut halves = Halves::default();
+    let mut open = vec![[false; 2]; ends.len()];
+    // What each pod decides of what comes from each end.
+    let mut ingress: Vec<u32> = Vec::with_capacity(pods * ends.len());
+    let walked = Walked {
+        walk: &walk,
+        pods,
+        ends: ends.len(),
+    };
+    walked.each(
+        Direction::Ingress,
+        &mut halves,
+        |class, selected, row, _| {
+            open[class][0] = !selected;
+            ingress.extend_from_slice(row);
+            Ok(())
+        },
+    )?;
+    let decided = |by: usize, from: usize| ingress[by * ends.len() + from];
+    let mut meeting = Meeting::new(&side.universe.ports, &ends);
+    let mut between = Pairs::new(pods, ends.len());
+    walked.each(
+        Direction::Egress,
+        &mut halves,
+        |from, selected, row, halves| {
+            open[from][1] = !selected;
+            for (to, egress) in row.iter().enumerate() {
+                let ingress = match to < pods {
+                    true => decided(to, from),
+                    false => 0,
+                };
+                between.push(meeting.cell((from, to), [ingress, *egress], halves)?);
             }
+            Ok(())
+        },
+    )?;
+    for from in pods..ends.len() {
+        for to in 0..pods {
+            between.push(meeting.cell((from, to), [decided(to, from), 0], &halves)?);
         }
     }
+    drop(ingress);
     let mut reach = Reach {
         places,
         groups: Vec::new(),
-        cells: vec![Cell::default()],
-        table: Vec::new(),
+        cells: meeting.cells,
+        table: Pairs::new(0, 0),
         all: side.universe.ports.clone(),
         assumed,
     };
     for (place, class) in reach.places.iter_mut().zip(&class_of) {
-        if let [Some(ingress), Some(egress)] = &views[*class] {
-            place.open = [!ingress.selected, !egress.selected];
-        }
+        place.open = open[*class];
     }
-    let mut meeting = Meeting {
-        side,
-        halves: &halves,
-        ends: &ends,
-        numbers: FxHashMap::default(),
-        known: FxHashMap::default(),
-    };
-    let mut between = vec![0u32; many * many];
-    for from in 0..many {
-        for to in 0..many {
-            // Ingress of the destination, egress of the source.
-            let pair = [decided[0][to * many + from], decided[1][from * many + to]];
-            between[from * many + to] = meeting.cell((from, to), pair, &mut reach.cells);
-        }
-    }
-    drop(decided);
-    gather(&mut reach, &class_of, &between, many, focus);
+    gather(&mut reach, &class_of, between, focus);
     Ok(reach)
+}
+
+/// The pods whose decisions are asked for, one after the other.
+struct Walked<'a> {
+    walk: &'a Walk<'a>,
+    pods: usize,
+    ends: usize,
+}
+
+impl Walked<'_> {
+    /// Shows for each pod whether a policy selects it, and the numbers of what it decides of each end.
+    fn each(
+        &self,
+        direction: Direction,
+        halves: &mut Halves,
+        mut see: impl FnMut(usize, bool, &[u32], &Halves) -> Result<(), TooMany>,
+    ) -> Result<(), TooMany> {
+        let mut row = vec![0; self.ends];
+        for first in (0..self.pods).step_by(AT_ONCE) {
+            let last = self.pods.min(first + AT_ONCE);
+            let views: Vec<Option<View>> = (first..last)
+                .into_par_iter()
+                .map(|class| self.walk.view(class, direction))
+                .collect();
+            for (class, view) in (first..last).zip(views) {
+                row.fill(0);
+                let mut selected = false;
+                if let Some(view) = view {
+                    selected = view.selected;
+                    for (half, bits) in view.halves {
+                        let number = halves.number(half);
+                        for peer in bits.iter() {
+                            row[peer] = number;
+                        }
+                    }
+                }
+                see(class, selected, &row, halves)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The ends that the table is about.
@@ -172,7 +227,9 @@ fn places(
             }
         }
     }
-    places.extend(ends::addresses(side, &to_and_from(focus)));
+    let crowd = Crowd::new(places.iter().map(|place| &place.end));
+    let addresses = ends::addresses(side, &to_and_from(focus), &crowd);
+    places.extend(addresses);
     places.retain(|place| ends::counts(side, place));
     if places.iter().any(|place| place.kind == Kind::Name) {
         assumed.push(
@@ -189,7 +246,7 @@ fn to_and_from<'a>(focus: &Focus<'a>) -> Vec<&'a EndpointSet> {
 
 /// Labels that controllers write and policies ask about.
 fn asked_of_controllers(side: &Side) -> Vec<&'static str> {
-    let (subjects, peers) = super::walk::mentioned(&side.program, &side.unread);
+    let (subjects, peers) = super::walk::mentioned(&side.program, &side.unread, &|_| true);
     let pods = peers.into_iter().flat_map(|peers| &peers.pods);
     let mut found: Vec<&'static str> = subjects
         .into_iter()
@@ -202,54 +259,56 @@ fn asked_of_controllers(side: &Side) -> Vec<&'static str> {
     found
 }
 
-/// What tells a pod apart.
-type Signature = (
-    Vec<u64>,
-    Option<(SmolStr, Vec<(SmolStr, SmolStr)>)>,
+/// What tells a pod apart: the sets of pods that have it, by number; itself, if sets are in relation to it; and its ports by their names.
+type Signature<'a> = (
+    Vec<u32>,
+    Option<(&'a str, &'a BTreeMap<SmolStr, SmolStr>, &'a str)>,
     Vec<Option<u16>>,
 );
 
-/// Which class each place is in, and one end of each class: pods that no selector tells apart are one.
+/// Which class each place is in, and one end of each class: pods that no selector tells apart are one. Pods come first.
 fn classes(side: &Side, places: &[Place]) -> (Vec<usize>, Vec<End>) {
-    let (subjects, peers) = super::walk::mentioned(&side.program, &side.unread);
+    let crowd = Crowd::new(places.iter().map(|place| &place.end));
+    let counts = |subject: &[Pods]| crowd.meets(subject);
+    let (subjects, peers) = super::walk::mentioned(&side.program, &side.unread, &counts);
     let clauses = peers.iter().flat_map(|peers| &peers.pods);
-    let mut pods: Vec<_> = subjects.into_iter().chain(clauses).collect();
-    pods.sort_unstable();
-    pods.dedup();
-    let related = pods.iter().any(|one| !one.namespaces.same.is_empty());
-    let names = named_ports(side);
-    let signatures: Vec<Option<Signature>> = places
+    let mut sets: Vec<&Pods> = subjects.into_iter().chain(clauses).collect();
+    sets.sort_unstable();
+    sets.dedup();
+    let picked: Vec<Vec<u32>> = sets
         .par_iter()
-        .map(|place| {
-            let End::Pod(pod) = &place.end else {
-                return None;
-            };
-            let mut row = vec![0u64; pods.len().div_ceil(64)];
-            for (at, pods) in pods.iter().enumerate() {
-                if crate::meaning::selects(std::slice::from_ref(*pods), pod) {
-                    row[at / 64] |= 1 << (at % 64);
-                }
-            }
-            // Relations are between namespaces, and what they pick out depends on labels beside.
-            let whole = related.then(|| {
-                let labels = pod
-                    .labels
-                    .iter()
-                    .map(|(key, value)| (key.clone(), value.clone()));
-                let account = (SmolStr::default(), pod.service_account.clone());
-                (pod.namespace.clone(), labels.chain([account]).collect())
-            });
-            let numbers = names.iter().map(|name| pod.named_ports.get(name).copied());
-            Some((row, whole, numbers.collect()))
-        })
+        .map(|set| crowd.members(set).map(|at| at as u32).collect())
         .collect();
-    let mut known: FxHashMap<Signature, usize> = FxHashMap::default();
+    let mut has: Vec<Vec<u32>> = vec![Vec::new(); crowd.len()];
+    for (set, members) in picked.iter().enumerate() {
+        for at in members {
+            has[*at as usize].push(set as u32);
+        }
+    }
+    let mut has = has.into_iter();
+    let related = sets.iter().any(|one| !one.namespaces.same.is_empty());
+    let names = named_ports(side);
+    let mut known: FxHashMap<Signature<'_>, usize> = FxHashMap::default();
     let mut ends: Vec<End> = Vec::new();
     let mut class_of = Vec::with_capacity(places.len());
-    for (place, signature) in places.iter().zip(signatures) {
-        let class = match signature {
-            None => ends.len(),
-            Some(signature) => *known.entry(signature).or_insert(ends.len()),
+    for place in places {
+        let class = match &place.end {
+            End::Pod(pod) => {
+                // Relations are between namespaces, and what they pick out depends on labels beside.
+                let whole = (
+                    pod.namespace.as_str(),
+                    &pod.labels,
+                    pod.service_account.as_str(),
+                );
+                let ports = names.iter().map(|name| pod.named_ports.get(name).copied());
+                let signature = (
+                    has.next().unwrap_or_default(),
+                    related.then_some(whole),
+                    ports.collect(),
+                );
+                *known.entry(signature).or_insert(ends.len())
+            }
+            _ => ends.len(),
         };
         if class == ends.len() {
             ends.push(place.end.clone());
@@ -282,87 +341,4 @@ fn named_ports(side: &Side) -> Vec<(Transport, SmolStr)> {
     names.sort_unstable();
     names.dedup();
     names
-}
-
-/// Halves that meet.
-struct Meeting<'a> {
-    side: &'a Side,
-    halves: &'a [Half],
-    ends: &'a [End],
-    numbers: FxHashMap<Cell, u32>,
-    /// By the two halves, and what the source and the destination are if they are no pods.
-    known: FxHashMap<([u32; 2], [Option<Other>; 2]), u32>,
-}
-
-/// An end that is no pod.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum Other {
-    V4,
-    V6,
-    Proxy,
-}
-
-impl Meeting<'_> {
-    fn cell(&mut self, (from, to): (usize, usize), pair: [u32; 2], cells: &mut Vec<Cell>) -> u32 {
-        let kind = |end: &End| match end {
-            End::Pod(_) => None,
-            End::Node(address) | End::Outside { address, .. } => match address.is_ipv4() {
-                true => Some(Other::V4),
-                false => Some(Other::V6),
-            },
-            End::Proxy => Some(Other::Proxy),
-        };
-        let kinds = [kind(&self.ends[from]), kind(&self.ends[to])];
-        if kinds[0].is_some() && kinds[1].is_some() {
-            return 0;
-        }
-        if let Some(known) = self.known.get(&(pair, kinds)) {
-            return *known;
-        }
-        let [ingress, egress] = pair.map(|half| &self.halves[half as usize]);
-        let mut cell = match kinds {
-            [Some(_), _] => whole(ingress),
-            [_, Some(_)] => whole(egress),
-            _ => {
-                let allowed = both(&ingress.allowed, &egress.allowed);
-                let maybe = |half: &Half| half.allowed.union(&half.unknown);
-                let may = both(&maybe(ingress), &maybe(egress));
-                Cell {
-                    undecided: less(&may, &allowed),
-                    allowed,
-                }
-            }
-        };
-        if let Some(other) = kinds[0].or(kinds[1]) {
-            let all = &self.side.universe.ports;
-            cell.allowed = of_any_family(cell.allowed, other, all);
-            cell.undecided = of_any_family(cell.undecided, other, all);
-        }
-        let number = match cell.is_empty() {
-            true => 0,
-            false => *self.numbers.entry(cell.clone()).or_insert_with(|| {
-                cells.push(cell);
-                cells.len() as u32 - 1
-            }),
-        };
-        self.known.insert((pair, kinds), number);
-        number
-    }
-}
-
-fn whole(half: &Half) -> Cell {
-    Cell {
-        allowed: half.allowed.clone(),
-        undecided: half.unknown.clone(),
-    }
-}
-
-/// Messages travel in their own family only: all of those of one are said as all of both, so that an end of both families is one.
-fn of_any_family(mut ports: PortSet, other: Other, all: &PortSet) -> PortSet {
-    match other {
-        Other::V4 if ports.icmp.is_full() => ports.icmpv6 = all.icmpv6.clone(),
-        Other::V6 if ports.icmpv6.is_full() => ports.icmp = all.icmp.clone(),
-        _ => {}
-    }
-    ports
 }

@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
 use super::bits::Bits;
+use super::crowd::Crowd;
 use crate::backend::read::Unread;
 use crate::meaning::{ordered, selects};
 use crate::model::{Action, Block, PolicyId, Program, TierId};
@@ -33,16 +34,19 @@ pub(super) struct View {
 pub(super) struct Walk<'a> {
     program: &'a Program,
     unread: &'a [Unread],
-    universe: &'a Universe,
     /// One end of each class.
-    pub(super) ends: &'a [End],
+    ends: &'a [End],
+    /// The pods among them.
+    crowd: Crowd<'a>,
     /// The pods that each set of pods picks out, those with relations left out.
     picked: FxHashMap<&'a Pods, Bits>,
     /// What each set of ends picks out, apart from sets of pods with relations.
     met: FxHashMap<&'a EndpointSet, Bits>,
-    /// Of each tier, the enforced policies in order, and the classes that they select.
+    /// Of each tier, the enforced policies in order that select somebody, and the classes that they select.
     tiers: Vec<Vec<(PolicyId, Bits)>>,
     default: Bits,
+    /// What there is at all, by the kinds of the other end: of ingress, and of egress.
+    start: [Vec<(State, Bits)>; 2],
 }
 
 /// Ports under way through the tiers.
@@ -78,14 +82,16 @@ impl<'a> Walk<'a> {
         let mut walk = Walk {
             program,
             unread,
-            universe,
             ends,
+            crowd: Crowd::new(ends),
             picked: FxHashMap::default(),
             met: FxHashMap::default(),
             tiers: Vec::new(),
             default: Bits::none(ends.len()),
+            start: Direction::BOTH.map(|direction| start(universe, ends, direction)),
         };
-        let (subjects, peers) = mentioned(program, unread);
+        let crowd = &walk.crowd;
+        let (subjects, peers) = mentioned(program, unread, &|subject| crowd.meets(subject));
         let mut pods: Vec<&Pods> = subjects;
         pods.extend(peers.iter().flat_map(|peers| &peers.pods));
         pods.sort_unstable();
@@ -93,7 +99,7 @@ impl<'a> Walk<'a> {
         walk.picked = pods
             .into_par_iter()
             .filter(|pods| pods.namespaces.same.is_empty())
-            .map(|pods| (pods, pick(ends, pods)))
+            .map(|pods| (pods, walk.crowd.pick(pods, ends.len())))
             .collect();
         let mut peers = peers;
         peers.sort_unstable();
@@ -105,11 +111,10 @@ impl<'a> Walk<'a> {
         for tier in 0..program.tiers.len() {
             let policies = ordered(program, TierId(tier as u32)).into_iter();
             let enforced = policies.filter(|id| !program.policy(*id).staged);
-            walk.tiers.push(
-                enforced
-                    .map(|id| (id, walk.subjects(&program.policy(id).subject)))
-                    .collect(),
-            );
+            let selecting = enforced
+                .map(|id| (id, walk.subjects(&program.policy(id).subject)))
+                .filter(|(_, subjects)| !subjects.is_empty());
+            walk.tiers.push(selecting.collect());
         }
         if let Some(default) = &program.default {
             walk.default = walk.subjects(&default.subject);
@@ -124,14 +129,25 @@ impl<'a> Walk<'a> {
                 found.unite(known);
             }
         }
-        for (at, end) in self.ends.iter().enumerate() {
+        let EndpointSet {
+            nodes,
+            outside,
+            names,
+            proxy,
+            ..
+        } = peers;
+        if nodes.is_empty() && outside.is_empty() && names.is_empty() && !proxy {
+            return found;
+        }
+        for (at, end) in self.ends.iter().enumerate().skip(self.crowd.len()) {
             let is = match end {
                 End::Pod(_) => false,
-                End::Node(address) => peers.nodes.contains(*address),
-                End::Outside { address, names } => {
-                    peers.outside.contains(*address) || !peers.names.is_disjoint(names)
-                }
-                End::Proxy => peers.proxy,
+                End::Node(address) => nodes.contains(*address),
+                End::Outside {
+                    address,
+                    names: has,
+                } => outside.contains(*address) || !names.is_disjoint(has),
+                End::Proxy => *proxy,
             };
             if is {
                 found.add(at);
@@ -145,7 +161,7 @@ impl<'a> Walk<'a> {
         for pods in subject {
             match self.picked.get(pods) {
                 Some(known) => found.unite(known),
-                None => found.unite(&pick(self.ends, pods)),
+                None => found.unite(&self.crowd.pick(pods, self.ends.len())),
             }
         }
         found
@@ -173,7 +189,7 @@ impl<'a> Walk<'a> {
                     namespaces,
                     ..pods.clone()
                 };
-                found.unite(&pick(self.ends, &seen));
+                found.unite(&self.crowd.pick(&seen, self.ends.len()));
             }
         }
         found
@@ -184,7 +200,7 @@ impl<'a> Walk<'a> {
         let End::Pod(pod) = &self.ends[class] else {
             return None;
         };
-        let mut states = self.start(direction);
+        let mut states = self.start[usize::from(direction == Direction::Egress)].clone();
         let mut selected = false;
         for (tier, policies) in self.program.tiers.iter().zip(&self.tiers) {
             let mut selecting = false;
@@ -226,29 +242,6 @@ impl<'a> Walk<'a> {
             selected,
             halves: self.halves(states, pod, class, direction),
         })
-    }
-
-    /// All that there is, by the kinds of the other end.
-    fn start(&self, direction: Direction) -> Vec<(State, Bits)> {
-        let mut states: Vec<(State, Bits)> = Vec::new();
-        for (at, end) in self.ends.iter().enumerate() {
-            let all = self.universe.traffic(direction, end);
-            let state = State {
-                left: all.clone(),
-                all,
-                passed: PortSet::empty(),
-                allowed: PortSet::empty(),
-            };
-            match states.iter_mut().find(|(known, _)| *known == state) {
-                Some((_, bits)) => bits.add(at),
-                None => {
-                    let mut bits = Bits::none(self.ends.len());
-                    bits.add(at);
-                    states.push((state, bits));
-                }
-            }
-        }
-        states
     }
 
     fn block(
@@ -381,6 +374,29 @@ impl<'a> Walk<'a> {
     }
 }
 
+/// All that there is, by the kinds of the other end.
+fn start(universe: &Universe, ends: &[End], direction: Direction) -> Vec<(State, Bits)> {
+    let mut states: Vec<(State, Bits)> = Vec::new();
+    for (at, end) in ends.iter().enumerate() {
+        let all = universe.traffic(direction, end);
+        let state = State {
+            left: all.clone(),
+            all,
+            passed: PortSet::empty(),
+            allowed: PortSet::empty(),
+        };
+        match states.iter_mut().find(|(known, _)| *known == state) {
+            Some((_, bits)) => bits.add(at),
+            None => {
+                let mut bits = Bits::none(ends.len());
+                bits.add(at);
+                states.push((state, bits));
+            }
+        }
+    }
+    states
+}
+
 fn add(halves: &mut Vec<(Half, Bits)>, half: Half, bits: Bits) {
     match halves.iter_mut().find(|(known, _)| *known == half) {
         Some((_, known)) => known.unite(&bits),
@@ -424,32 +440,22 @@ fn split(states: &mut Vec<(State, Bits)>, peers: &Bits, mut change: impl FnMut(&
     }
 }
 
-fn pick(ends: &[End], pods: &Pods) -> Bits {
-    let mut found = Bits::none(ends.len());
-    for (at, end) in ends.iter().enumerate() {
-        if let End::Pod(pod) = end
-            && selects(std::slice::from_ref(pods), pod)
-        {
-            found.add(at);
-        }
-    }
-    found
-}
-
-/// All sets of pods that are selected, and all sets of other ends.
+/// All sets of pods that are selected, and all sets of other ends, of what selects pods that count.
 pub(super) fn mentioned<'a>(
     program: &'a Program,
     unread: &'a [Unread],
+    counts: &dyn Fn(&[Pods]) -> bool,
 ) -> (Vec<&'a Pods>, Vec<&'a EndpointSet>) {
     let mut subjects: Vec<&Pods> = Vec::new();
     let mut peers: Vec<&EndpointSet> = Vec::new();
     let enforced = program.policies.iter().filter(|policy| !policy.staged);
     let mut blocks: Vec<&Block> = Vec::new();
-    for policy in enforced {
+    for policy in enforced.filter(|policy| counts(&policy.subject)) {
         subjects.extend(&policy.subject);
         blocks.extend(policy.ingress.iter().chain(&policy.egress));
     }
-    if let Some(default) = &program.default {
+    let default = program.default.as_ref();
+    if let Some(default) = default.filter(|default| counts(&default.subject)) {
         subjects.extend(&default.subject);
         blocks.extend(default.ingress.iter().chain(&default.egress));
     }
@@ -461,7 +467,8 @@ pub(super) fn mentioned<'a>(
         subjects.extend(clause.subject.iter().flatten());
         peers.push(&clause.peers);
     }
-    for flows in unread.iter().flat_map(|part| &part.flows) {
+    let flows = unread.iter().flat_map(|part| &part.flows);
+    for flows in flows.filter(|flows| counts(std::slice::from_ref(&flows.subject))) {
         subjects.push(&flows.subject);
         peers.push(&flows.peers);
     }

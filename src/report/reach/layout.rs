@@ -1,11 +1,12 @@
 //! Where everything of the picture stands.
 //!
-//! Takes: a table. Gives: boxes with rows, and arrows between them, in units of a pixel. A namespace is a box, a group of ends a row in it, and under the row stand the ports on
+//! Takes: a table, and its edges. Gives: boxes with rows, and arrows between them, in units of a pixel. A namespace is a box, a group of ends a row in it, and under the row stand the ports on
 //! which it is reached: an arrow ends at the ports that it may use, so that no arrow needs a label and none lies upon another's. Who opens connections stands left of
 //! whom it reaches where that can be; what is no pod stands at the left edge as a source and at the right edge as a destination.
 
 use std::collections::BTreeMap;
 
+use indexmap::IndexMap;
 use smol_str::SmolStr;
 
 use super::graph::short;
@@ -103,38 +104,28 @@ fn home(reach: &Reach, who: &Who, source: bool) -> Home {
 }
 
 impl Layout {
-    pub(super) fn of(reach: &Reach) -> Self {
-        let edges = reach.edges();
-        let mut homes: BTreeMap<Home, Vec<(Who, Vec<usize>)>> = BTreeMap::new();
-        let row = |homes: &mut BTreeMap<Home, Vec<(Who, Vec<usize>)>>, home, who: &Who| {
-            let rows: &mut Vec<(Who, Vec<usize>)> = homes.entry(home).or_default();
-            match rows.iter().position(|(known, _)| known == who) {
-                Some(at) => at,
-                None => {
-                    rows.push((who.clone(), Vec::new()));
-                    rows.len() - 1
-                }
-            }
+    pub(super) fn of(reach: &Reach, edges: &[Edge]) -> Self {
+        // Rows with their inlets.
+        let mut homes: BTreeMap<Home, IndexMap<Who, Vec<usize>>> = BTreeMap::new();
+        let mut row = |home: Home, who: &Who, inlet: Option<usize>| {
+            let rows = homes.entry(home).or_default();
+            let inlets = rows.entry(who.clone()).or_default();
+            inlets.extend(inlet.filter(|cell| !inlets.contains(cell)));
         };
-        for edge in &edges {
-            row(&mut homes, home(reach, &edge.from, true), &edge.from);
-            let to = home(reach, &edge.to, false);
-            let at = row(&mut homes, to.clone(), &edge.to);
-            if let Some(rows) = homes.get_mut(&to)
-                && !rows[at].1.contains(&edge.cell)
-            {
-                rows[at].1.push(edge.cell);
-            }
+        for edge in edges {
+            row(home(reach, &edge.from, true), &edge.from, None);
+            row(home(reach, &edge.to, false), &edge.to, Some(edge.cell));
         }
         for group in (0..reach.groups.len()).filter(|at| reach.is_pods(*at)) {
             let who = Who::Group(group);
-            row(&mut homes, home(reach, &who, true), &who);
+            row(home(reach, &who, true), &who, None);
         }
         let mut boxes: Vec<Framed> = Vec::new();
         let mut edges_at: Vec<Home> = Vec::new();
         for (home, mut rows) in homes {
             // Wholes come before their parts.
-            rows.sort_by_key(|(who, _)| (matches!(who, Who::Group(_)), who.clone()));
+            let whole = |who: &Who| !matches!(who, Who::Group(_));
+            rows.sort_by(|a, _, b, _| whole(b).cmp(&whole(a)).then_with(|| a.cmp(b)));
             let rows = rows
                 .into_iter()
                 .map(|(who, inlets)| made(reach, &home, who, inlets));
@@ -155,7 +146,7 @@ impl Layout {
                 }
             }
         }
-        let arrows = arrows(reach, &edges, &boxes, &edges_at);
+        let arrows = arrows(reach, edges, &boxes, &edges_at);
         let mut layout = Layout {
             boxes,
             arrows,
@@ -215,18 +206,20 @@ impl Layout {
     fn order(&mut self) {
         let columns = 1 + self.boxes.iter().map(|one| one.column).max().unwrap_or(0);
         let mut place: Vec<f64> = (0..self.boxes.len()).map(|at| at as f64).collect();
+        let mut neighbors: Vec<Vec<usize>> = vec![Vec::new(); self.boxes.len()];
+        for arrow in self
+            .arrows
+            .iter()
+            .filter(|arrow| arrow.from.0 != arrow.to.0)
+        {
+            neighbors[arrow.from.0].push(arrow.to.0);
+            neighbors[arrow.to.0].push(arrow.from.0);
+        }
         for _ in 0..6 {
             for column in 0..columns {
                 let mut members: Vec<(f64, usize)> = Vec::new();
                 for at in (0..self.boxes.len()).filter(|at| self.boxes[*at].column == column) {
-                    let near = self.arrows.iter().filter_map(|arrow| {
-                        match (arrow.from.0 == at, arrow.to.0 == at) {
-                            (true, false) => Some(place[arrow.to.0]),
-                            (false, true) => Some(place[arrow.from.0]),
-                            _ => None,
-                        }
-                    });
-                    let near: Vec<f64> = near.collect();
+                    let near: Vec<f64> = neighbors[at].iter().map(|one| place[*one]).collect();
                     let mean = match near.len() {
                         0 => place[at],
                         many => near.iter().sum::<f64>() / many as f64,
@@ -365,13 +358,13 @@ fn framed(title: String, rows: Vec<Row>) -> Framed {
 }
 
 fn arrows(reach: &Reach, edges: &[Edge], boxes: &[Framed], homes: &[Home]) -> Vec<Arrow> {
-    let find = |who: &Who, source: bool| {
-        let due = home(reach, who, source);
-        boxes.iter().enumerate().find_map(|(at, one)| {
-            let row = one.rows.iter().position(|row| row.who == *who)?;
-            (homes[at] == due).then_some((at, row))
-        })
-    };
+    let mut rows: BTreeMap<(&Home, &Who), (usize, usize)> = BTreeMap::new();
+    for (at, one) in boxes.iter().enumerate() {
+        for (row, found) in one.rows.iter().enumerate() {
+            rows.insert((&homes[at], &found.who), (at, row));
+        }
+    }
+    let find = |who: &Who, source: bool| rows.get(&(&home(reach, who, source), who)).copied();
     edges
         .iter()
         .filter_map(|edge| {

@@ -10,7 +10,7 @@ mod tables;
 mod text;
 
 pub use graph::{dot, mermaid};
-pub use svg::svg;
+pub use svg::{MOST_ARROWS, TooFull, svg};
 pub use tables::{csv, json, markdown};
 pub use text::text;
 

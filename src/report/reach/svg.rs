@@ -1,6 +1,6 @@
 //! A picture that stands by itself or in a page: no script, no font from elsewhere, light and dark as the reader has it.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 
 use super::layout::{Arrow, Framed, LINE, LONGEST, Layout, SPACE, TITLE};
 use super::spoken;
@@ -21,9 +21,35 @@ const STYLE: &str = "\
 .reach .arrow path{fill:none;stroke-width:1.4;opacity:.62}.reach .arrow:hover path{stroke-width:3.5;opacity:1}.reach .arrow .head{opacity:1}.reach .unsure path{stroke-dasharray:5 4}
 ";
 
+/// The most arrows of a picture: nobody can follow a tenth of them, and with ten times as many no browser opens it.
+pub const MOST_ARROWS: usize = 50_000;
+
+/// The picture would have so many arrows, which are more than [`MOST_ARROWS`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TooFull(pub usize);
+
+impl fmt::Display for TooFull {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "a picture of it would have {} arrows, and may have {MOST_ARROWS}: ask about some ends (`--from`, `--to`), or in another form",
+            self.0
+        )
+    }
+}
+
+impl std::error::Error for TooFull {}
+
 /// An SVG of the table, of its own size.
-pub fn svg(side: &Side, reach: &Reach) -> String {
-    let layout = Layout::of(reach);
+///
+/// # Errors
+/// If it would have more than [`MOST_ARROWS`].
+pub fn svg(side: &Side, reach: &Reach) -> Result<String, TooFull> {
+    let edges = reach.edges();
+    if edges.len() > MOST_ARROWS {
+        return Err(TooFull(edges.len()));
+    }
+    let layout = Layout::of(reach, &edges);
     let mut out = String::new();
     let (width, height) = (layout.width.ceil(), layout.height.ceil());
     // Writing to a string cannot fail.
@@ -42,7 +68,7 @@ pub fn svg(side: &Side, reach: &Reach) -> String {
         draw_box(&mut out, reach, one, hue(at));
     }
     out.push_str("</svg>\n");
-    out
+    Ok(out)
 }
 
 fn hue(at: usize) -> &'static str {

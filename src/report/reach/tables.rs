@@ -2,11 +2,12 @@
 
 use std::fmt::Write;
 
+use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use super::spoken;
 use crate::analyze::{Reach, Side};
-use crate::space::End;
+use crate::space::{End, PortSet};
 
 /// One document: the ends, the groups, what gets through between groups, and what was assumed.
 pub fn json(side: &Side, reach: &Reach) -> String {
@@ -43,52 +44,89 @@ pub fn json(side: &Side, reach: &Reach) -> String {
             end
         })
         .collect();
-    let flows: Vec<Value> = reach
-        .pairs()
-        .map(|(from, to, cell)| {
-            json!({
-                "from": from,
-                "to": to,
-                "ports": said(reach, &cell.allowed),
-                "undecided": said(reach, &cell.undecided),
-            })
-        })
-        .collect();
-    let assumed: Vec<&String> = side.assumed.iter().chain(&reach.assumed).collect();
-    let document = json!({
-        "version": 1,
-        "of": side.name,
-        "universe": side.universe.to_string(),
-        "assumed": assumed,
-        "unread": side.unread.iter().map(|part| json!({
+    let unread = side.unread.iter().map(|part| {
+        json!({
             "object": part.object.as_str(),
             "direction": part.direction.word(),
             "why": part.why,
             "place": side.place(part.span).as_str(),
-        })).collect::<Vec<_>>(),
-        "ends": ends,
-        "groups": reach.groups.len(),
-        "flows": flows,
+        })
     });
+    let cells = reach
+        .cells
+        .iter()
+        .map(|cell| [&cell.allowed, &cell.undecided].map(|ports| said(reach, ports)));
+    let document = Document {
+        version: 1,
+        of: &side.name,
+        universe: side.universe.to_string(),
+        assumed: side.assumed.iter().chain(&reach.assumed).collect(),
+        unread: unread.collect(),
+        ends,
+        groups: reach.groups.len(),
+        flows: Flows {
+            reach,
+            cells: cells.collect(),
+        },
+    };
     serde_json::to_string_pretty(&document).expect("a tree of JSON can be written") + "\n"
 }
 
-fn said(reach: &Reach, ports: &crate::space::PortSet) -> Value {
-    match ports.is_empty() {
-        true => Value::Null,
-        false => reach.spoken(ports).into(),
+#[derive(Serialize)]
+struct Document<'a> {
+    version: u32,
+    of: &'a str,
+    universe: String,
+    assumed: Vec<&'a String>,
+    unread: Vec<Value>,
+    ends: Vec<Value>,
+    groups: usize,
+    flows: Flows<'a>,
+}
+
+/// What gets through between groups. There may be millions of pairs: they are written as they come.
+struct Flows<'a> {
+    reach: &'a Reach,
+    /// Each cell in words: what gets through, and what is not decided.
+    cells: Vec<[Option<String>; 2]>,
+}
+
+#[derive(Serialize)]
+struct OneFlow<'a> {
+    from: usize,
+    to: usize,
+    ports: Option<&'a str>,
+    undecided: Option<&'a str>,
+}
+
+impl Serialize for Flows<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.reach.pairs().map(|(from, to, cell)| {
+            let [ports, undecided] = self.cells[cell].each_ref().map(Option::as_deref);
+            OneFlow {
+                from,
+                to,
+                ports,
+                undecided,
+            }
+        }))
     }
+}
+
+fn said(reach: &Reach, ports: &PortSet) -> Option<String> {
+    (!ports.is_empty()).then(|| reach.spoken(ports))
 }
 
 /// Every pair of ends between which something gets through, or may: RFC 4180, with a head.
 pub fn csv(reach: &Reach) -> String {
     let mut out = String::from("from,to,ports,undecided\r\n");
+    let ports = |ports: &PortSet| field(&said(reach, ports).unwrap_or_default());
+    let cells = reach.cells.iter();
+    let cells: Vec<[String; 2]> = cells
+        .map(|cell| [ports(&cell.allowed), ports(&cell.undecided)])
+        .collect();
     for (from, to, cell) in reach.pairs() {
-        let ports = |ports: &crate::space::PortSet| match ports.is_empty() {
-            true => String::new(),
-            false => field(&reach.spoken(ports)),
-        };
-        let (allowed, undecided) = (ports(&cell.allowed), ports(&cell.undecided));
+        let [allowed, undecided] = &cells[cell];
         for source in reach.names(from) {
             for destination in reach.names(to) {
                 // Writing to a string cannot fail.

@@ -2,6 +2,9 @@
 
 use std::fmt::Write;
 
+use indexmap::IndexMap;
+use rustc_hash::FxHashMap;
+
 use super::spoken;
 use crate::analyze::reach::{Edge, Kind, Who};
 use crate::analyze::{Reach, Side};
@@ -26,37 +29,45 @@ pub fn text(side: &Side, reach: &Reach, by_destination: bool) -> String {
         })
         .collect();
     edges.sort();
+    let ports: Vec<String> = reach
+        .cells
+        .iter()
+        .map(|cell| reach.spoken_cell(cell))
+        .collect();
+    let mut names: FxHashMap<&Who, String> = FxHashMap::default();
+    for (_, edge) in &edges {
+        for who in [&edge.from, &edge.to] {
+            names
+                .entry(who)
+                .or_insert_with(|| spoken(reach, who, usize::MAX));
+        }
+    }
     // Heads with the same lines are one section.
-    let mut heads: Vec<(Who, Vec<String>)> = Vec::new();
+    let mut heads: Vec<(&Who, Vec<String>)> = Vec::new();
     for (head, edge) in &edges {
         let (arrow, other) = match by_destination {
             true => ("<-", &edge.from),
             false => ("->", &edge.to),
         };
         let other = match (edge.from == edge.to, head) {
-            (true, Who::Group(group)) if reach.groups[*group].len() == 1 => "itself".to_owned(),
-            (true, _) => "one another".to_owned(),
-            (false, _) => spoken(reach, other, usize::MAX),
+            (true, Who::Group(group)) if reach.groups[*group].len() == 1 => "itself",
+            (true, _) => "one another",
+            (false, _) => &names[other],
         };
-        let ports = reach.spoken_cell(&reach.cells[edge.cell]);
-        let said = format!("{arrow} {other}: {ports}");
+        let said = format!("{arrow} {other}: {}", ports[edge.cell]);
         match heads.last_mut() {
-            Some((last, lines)) if last == head => lines.push(said),
-            _ => heads.push((head.clone(), vec![said])),
+            Some((last, lines)) if *last == head => lines.push(said),
+            _ => heads.push((head, vec![said])),
         }
     }
-    let mut sections: Vec<(Vec<String>, Vec<String>)> = Vec::new();
+    let mut sections: IndexMap<Vec<String>, Vec<&Who>> = IndexMap::new();
     for (head, lines) in heads {
-        let head = spoken(reach, &head, usize::MAX);
-        match sections.iter_mut().find(|(_, known)| *known == lines) {
-            Some((heads, _)) => heads.push(head),
-            None => sections.push((vec![head], lines)),
-        }
+        sections.entry(lines).or_default().push(head);
     }
-    for (heads, lines) in sections {
+    for (lines, heads) in sections {
         out.push('\n');
         for head in heads {
-            line(&mut out, 0, &head);
+            line(&mut out, 0, &names[head]);
         }
         for said in lines {
             line(&mut out, 2, &said);
