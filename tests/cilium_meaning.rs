@@ -353,6 +353,7 @@ fn program(random: &mut Random, dial: Dial) -> Program {
         raws: Vec::new(),
         tests: Vec::new(),
         guards: Vec::new(),
+        names: Vec::new(),
     }
 }
 

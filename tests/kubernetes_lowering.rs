@@ -325,6 +325,7 @@ fn program(random: &mut Random) -> Program {
         raws: Vec::new(),
         tests: Vec::new(),
         guards: Vec::new(),
+        names: Vec::new(),
     }
 }
 

@@ -150,7 +150,7 @@ pub(crate) enum Command {
     Conflicts(Lint),
     /// Say who reaches whom, on which ports
     #[command(
-        after_help = "Ends are workloads of the inventory, nodes, and the parts of the outside that the policies tell apart; without an inventory, pods as the policies' selectors describe them.\n\nExamples:\n  vauban reach --manifests cluster/ --inventory cluster/\n  vauban reach --to 'pods{app=db} in data' --ports 'tcp 5432'\n  vauban reach --inventory pods.yaml --exposure --as svg > reach.svg"
+        after_help = "Ends are workloads of the inventory, nodes, and the parts of the outside that the policies tell apart; without an inventory, declared groups and services, and pods as the policies' selectors describe them.\n\nExamples:\n  vauban reach --manifests cluster/ --inventory cluster/\n  vauban reach --to 'pods{app=db} in data' --ports 'tcp 5432'\n  vauban reach --inventory pods.yaml --exposure --as svg > reach.svg"
     )]
     Reach(Reach),
     /// Lay out sources

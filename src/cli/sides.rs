@@ -7,7 +7,7 @@ use std::sync::Arc;
 use smol_str::SmolStr;
 use time::Date;
 
-use super::args::{About, CniChoice, Reading, Shared};
+use super::args::{About, CniChoice, Reading as How, Shared};
 use super::config::TargetConfig;
 use super::disk::read_text;
 use super::manifests::{self, Found};
@@ -16,7 +16,7 @@ use super::question::{self, Asked, Ends};
 use super::{Failure, Stop};
 use crate::analyze::{Inventory, Side};
 use crate::backend::read::document::Document;
-use crate::backend::read::{self, Cidr, Context, files};
+use crate::backend::read::{self, Cidr, Context, Reading, files};
 use crate::backend::{LogPolicy, Spec, support};
 use crate::compile::{self, Compilation, Input, Prove, TargetInput};
 use crate::diagnostic::{Diagnostics, Severity};
@@ -87,11 +87,7 @@ impl Around {
     ///
     /// # Errors
     /// If a file cannot be read, or has faults.
-    pub(super) fn read(
-        reading: &Reading,
-        held: Vec<Found>,
-        ends: Option<&Ends>,
-    ) -> Result<Self, Stop> {
+    pub(super) fn read(reading: &How, held: Vec<Found>, ends: Option<&Ends>) -> Result<Self, Stop> {
         let mut seen = Sources::default();
         let inventory = documents(manifests::find_all(&reading.inventory)?, &mut seen)?;
         let held = documents(held, &mut seen)?;
@@ -172,7 +168,7 @@ pub(super) fn open_found(
 }
 
 /// That no option is about manifests where there are none.
-pub(super) fn without_manifests(reading: &Reading) -> Result<(), Failure> {
+pub(super) fn without_manifests(reading: &How) -> Result<(), Failure> {
     if reading.cni.is_none() && reading.facts.is_none() {
         return Ok(());
     }
@@ -259,6 +255,7 @@ impl Made {
         };
         let reading = read::read(spec.backend, &documents, &context, &mut diagnostics);
         fine(&sources, "", diagnostics)?;
+        let reading = knowing(reading, &program);
         Ok(Side {
             // The target's: the project does not speak of more.
             universe: Universe::of(&spec, &program),
@@ -266,6 +263,12 @@ impl Made {
             ..Side::of_manifests(name, spec, reading, Arc::new(sources))
         })
     }
+}
+
+/// Manifests have no names for ends; those who ask about them may.
+fn knowing(mut reading: Reading, program: &Program) -> Reading {
+    reading.program.names = program.names.clone();
+    reading
 }
 
 /// The project compiled for the target that is asked about.
@@ -352,7 +355,7 @@ fn facts_of_project(
 }
 
 fn facts(
-    reading: &Reading,
+    reading: &How,
     held: &[Document],
     mut beside: Beside,
     today: Date,
@@ -420,6 +423,7 @@ fn holding(about: &About, around: &Around, holder: Holder) -> Result<Side, Stop>
         &mut diagnostics,
     );
     fine(&around.seen, "", diagnostics)?;
+    let reading = knowing(reading, &holder.program);
     let name: Vec<String> = about
         .manifests
         .iter()

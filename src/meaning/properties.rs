@@ -295,6 +295,7 @@ impl Dice {
             raws: Vec::new(),
             tests: Vec::new(),
             guards: Vec::new(),
+            names: Vec::new(),
         };
         (world, program)
     }

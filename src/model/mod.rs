@@ -24,6 +24,8 @@ pub use test::{Check, Raw, Target, Team, Test, Verb};
 use smol_str::SmolStr;
 use time::Date;
 
+use crate::space::EndpointSet;
+
 /// A program for one cluster.
 #[derive(Clone, Debug)]
 pub struct Program {
@@ -49,6 +51,17 @@ pub struct Program {
     pub tests: Vec<Test>,
     /// Guards, in order of file and place.
     pub guards: Vec<Test>,
+    /// The groups and then the services that the project declares, each sorted by name; the standard library's are not among them.
+    pub names: Vec<Named>,
+}
+
+/// A name of the project for ends: a group or a service.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Named {
+    /// As it is called from any folder: `books.api`.
+    pub name: SmolStr,
+    /// Its ends.
+    pub ends: Vec<EndpointSet>,
 }
 
 impl Program {

@@ -7,6 +7,7 @@ use smol_str::SmolStr;
 use super::grants::Foreign;
 use super::scope::{ItemId, Node, Scope};
 use super::{Cx, DEEPEST, errors};
+use crate::model::Named;
 use crate::source::Span;
 use crate::space::{EndpointSet, PortSet};
 
@@ -137,6 +138,36 @@ impl<'a> Cx<'a> {
                 }
             }
         }
+    }
+
+    /// The groups and then the services of the project, as far as they could be worked out and this target takes them; each sorted.
+    pub(super) fn names_of_ends(&self) -> Vec<Named> {
+        let (mut groups, mut services) = (Vec::new(), Vec::new());
+        for id in self.own_items() {
+            let item = self.item(id);
+            let State::Done(Some(value)) = &item.value else {
+                continue;
+            };
+            let (all, ends) = match (&item.node, value) {
+                (Node::Group(_), Value::Ends(ends)) if !ends.unknown => {
+                    (&mut groups, vec![ends.set.clone()])
+                }
+                (Node::Service(_), Value::Service(service)) => {
+                    let entries = service.entries.iter();
+                    (&mut services, entries.map(|(ends, _)| ends.clone()).collect())
+                }
+                _ => continue,
+            };
+            if !item.left_out {
+                let name = self.full_name(id);
+                all.push(Named { name, ends });
+            }
+        }
+        for all in [&mut groups, &mut services] {
+            all.sort_by(|a, b| a.name.cmp(&b.name));
+        }
+        groups.extend(services);
+        groups
     }
 
     /// Finds the names that nobody uses.

@@ -236,6 +236,7 @@ impl<'a> Cx<'a> {
             raws,
             tests,
             guards,
+            names: self.names_of_ends(),
         }
     }
 }

@@ -313,3 +313,44 @@ spec: {template: {metadata: {labels: {app: web}}, spec: {containers: [{ports: [{
         ran.out
     );
 }
+
+#[test]
+fn declared_groups_and_services_are_ends_under_their_names() {
+    let sandbox = Sandbox::project();
+    sandbox.write(
+        "policies/shop/names.vau",
+        "\
+group unused  = pods{app=unused} in shop
+group two     = pods{app in (one, other)} in shop
+group all     = pods in *
+service asked = tcp 8080 on unused
+",
+    );
+    let ran = sandbox.run(&["reach", "--as", "json"]).exits(0);
+    let json: serde_json::Value = serde_json::from_str(&ran.out).expect("JSON");
+    let ends = json["ends"].as_array().expect("a list");
+    let names: Vec<&str> = ends.iter().filter_map(|end| end["name"].as_str()).collect();
+    // No rule mentions them, and they are there; a name of several ends stands beside each of them, and one of all namespaces nowhere.
+    for due in [
+        "shop.unused (shop.asked)",
+        "pods{app=one} in shop (shop.two)",
+        "pods{app=other} in shop (shop.two)",
+        "pods in shop",
+    ] {
+        assert!(names.contains(&due), "no `{due}` in {names:?}");
+    }
+    assert!(
+        !names.iter().any(|name| name.contains("shop.all")),
+        "{names:?}"
+    );
+    let unused = ends
+        .iter()
+        .find(|end| end["name"] == "shop.unused (shop.asked)");
+    assert_eq!(unused.expect("an end")["labels"]["app"], "unused");
+    // With an inventory, workloads are the ends.
+    sandbox.write("workloads.yaml", INVENTORY.replace("tools", "shop"));
+    let ran = sandbox
+        .run(&["reach", "--inventory", "workloads.yaml"])
+        .exits(0);
+    assert!(!ran.out.contains("shop.unused"), "{}", ran.out);
+}

@@ -166,32 +166,137 @@ fn covers(pattern: &str, name: &str) -> bool {
     name.split_once('.').is_some_and(|(_, after)| after == rest)
 }
 
-/// Pods that could exist: for each set of pods that is asked about one that is as it is written and no more, and for each namespace one without labels.
+/// Pods that could exist: for each set of pods that is asked about, or that has a name, one that is as it is written and no more, and for each namespace one without labels.
 /// The second value says what was left out.
 pub(super) fn likely(side: &Side, more: &[&EndpointSet]) -> (Vec<Place>, Option<String>) {
     let program = &side.program;
     let (subjects, peers) = mentioned(program, &side.unread, &|_| true);
-    let mut sets: BTreeSet<Pods> = BTreeSet::new();
-    let pods = peers.iter().chain(more).flat_map(|peers| &peers.pods);
-    for pods in subjects.into_iter().chain(pods) {
+    let plain = |pods: &Pods| {
         let mut plain = pods.clone();
         plain.namespaces.same.clear();
-        sets.insert(plain);
-    }
+        plain
+    };
+    let pods = peers.iter().chain(more).flat_map(|peers| &peers.pods);
+    let mut sets: BTreeSet<Pods> = subjects.into_iter().chain(pods).map(plain).collect();
     sets.insert(Pods::any());
-    let mut namespaces: Vec<(SmolStr, BTreeMap<SmolStr, SmolStr>)> = program
-        .namespaces
+    let named: Vec<(&SmolStr, BTreeSet<Pods>)> = program
+        .names
         .iter()
-        .map(|one| (one.name.clone(), one.labels.iter().cloned().collect()))
+        .map(|one| {
+            let pods = one.ends.iter().flat_map(|end| &end.pods);
+            (&one.name, pods.map(plain).collect())
+        })
         .collect();
-    let open = !program.cluster.namespaces_closed && !side.universe.declared_only;
-    if open {
-        let named = program.undeclared.iter();
-        namespaces.extend(named.map(|name| (name.clone(), BTreeMap::new())));
-    }
-    let everywhere = sets.len() * namespaces.len() <= MOST;
+    sets.extend(named.iter().flat_map(|(_, pods)| pods.iter().cloned()));
+    let world = World::of(side, sets.len());
     let mut found: BTreeMap<Pod, SmolStr> = BTreeMap::new();
+    let mut of: BTreeMap<&Pods, Vec<Pod>> = BTreeMap::new();
     for set in &sets {
+        let pods = world.pods(set);
+        of.insert(set, pods.iter().map(|(pod, _)| pod.clone()).collect());
+        for (pod, called) in pods {
+            found.entry(pod).or_insert(called);
+        }
+    }
+    for (pod, called) in names(&named, &of) {
+        if let Some(name) = found.get_mut(&pod) {
+            *name = said(called, name);
+        }
+    }
+    let places = found.into_iter().map(|(pod, name)| Place {
+        name,
+        namespace: (pod.namespace != world.other).then(|| pod.namespace.clone()),
+        ..Place::of(Kind::Likely, End::Pod(pod))
+    });
+    let left_out = (!world.everywhere).then(|| {
+        "selectors of pods of all namespaces are not tried in each namespace: there are too many"
+            .to_owned()
+    });
+    (places.collect(), left_out)
+}
+
+/// The names of a pod: those that mean this one pod alone, and those that mean it among others.
+#[derive(Default)]
+struct Called<'a> {
+    alone: Vec<&'a SmolStr>,
+    among: Vec<&'a SmolStr>,
+}
+
+/// What pods are called by the names of their sets. What is said of all namespaces names no pod in particular.
+fn names<'a>(
+    named: &[(&'a SmolStr, BTreeSet<Pods>)],
+    of: &BTreeMap<&Pods, Vec<Pod>>,
+) -> BTreeMap<Pod, Called<'a>> {
+    let mut all: BTreeMap<Pod, Called<'a>> = BTreeMap::new();
+    for (name, sets) in named {
+        let own = sets
+            .iter()
+            .filter(|set| !is_of_all(set) || !set.namespaces.labels.is_any());
+        let pods: BTreeSet<&Pod> = own.filter_map(|set| of.get(set)).flatten().collect();
+        let one = pods.len() == 1;
+        for pod in pods {
+            let called = all.entry(pod.clone()).or_default();
+            match one {
+                true => called.alone.push(name),
+                false => called.among.push(name),
+            }
+        }
+    }
+    all
+}
+
+/// `books.api (books.catalog)`, `pods{app=api} in blue (books.api)`
+fn said(called: Called<'_>, spoken: &SmolStr) -> SmolStr {
+    let mut rest = called.alone.into_iter();
+    let first = rest.next().unwrap_or(spoken);
+    let others: Vec<&str> = rest.chain(called.among).map(SmolStr::as_str).collect();
+    match others.is_empty() {
+        true => first.clone(),
+        false => format!("{first} ({})", others.join(", ")).into(),
+    }
+}
+
+fn is_of_all(set: &Pods) -> bool {
+    matches!(set.namespaces.names, ValueSet::NotIn(_))
+}
+
+/// The namespaces that pods could be in.
+struct World {
+    /// Those that somebody names, with their labels.
+    namespaces: Vec<(SmolStr, BTreeMap<SmolStr, SmolStr>)>,
+    /// Whether there may be others.
+    open: bool,
+    /// What another one is called here.
+    other: SmolStr,
+    /// Whether selectors of all namespaces are tried in each of them.
+    everywhere: bool,
+}
+
+impl World {
+    fn of(side: &Side, sets: usize) -> Self {
+        let program = &side.program;
+        let mut namespaces: Vec<(SmolStr, BTreeMap<SmolStr, SmolStr>)> = program
+            .namespaces
+            .iter()
+            .map(|one| (one.name.clone(), one.labels.iter().cloned().collect()))
+            .collect();
+        let open = !program.cluster.namespaces_closed && !side.universe.declared_only;
+        if open {
+            let named = program.undeclared.iter();
+            namespaces.extend(named.map(|name| (name.clone(), BTreeMap::new())));
+        }
+        World {
+            other: fresh(&namespaces),
+            everywhere: sets * namespaces.len() <= MOST,
+            namespaces,
+            open,
+        }
+    }
+
+    /// The pods that are as a set is written, with what each is called.
+    fn pods(&self, set: &Pods) -> Vec<(Pod, SmolStr)> {
+        let mut all = Vec::new();
+        let of_all = is_of_all(set);
         for labels in combinations(&set.labels) {
             for account in values(&set.service_account).into_iter().flatten() {
                 let pod = Pod {
@@ -202,9 +307,8 @@ pub(super) fn likely(side: &Side, more: &[&EndpointSet]) -> (Vec<Place>, Option<
                     },
                     ..Pod::default()
                 };
-                let of_all = matches!(set.namespaces.names, ValueSet::NotIn(_));
-                if !of_all || everywhere || set == &Pods::any() {
-                    for (name, labels) in &namespaces {
+                if !of_all || self.everywhere || set == &Pods::any() {
+                    for (name, labels) in &self.namespaces {
                         if within(&set.namespaces, name, labels) {
                             let pod = Pod {
                                 namespace: name.clone(),
@@ -212,39 +316,29 @@ pub(super) fn likely(side: &Side, more: &[&EndpointSet]) -> (Vec<Place>, Option<
                                 ..pod.clone()
                             };
                             let called = spoken(&pod, &format!("in {name}"));
-                            found.entry(pod).or_insert(called);
+                            all.push((pod, called));
                         }
                     }
                 }
-                if of_all && open {
+                if of_all && self.open {
                     for labels in combinations(&set.namespaces.labels) {
                         let place = match labels.is_empty() {
                             true => "in any other namespace".to_owned(),
                             false => format!("in namespaces{{{}}}", list(&labels)),
                         };
                         let pod = Pod {
-                            namespace: fresh(&namespaces),
+                            namespace: self.other.clone(),
                             namespace_labels: labels,
                             ..pod.clone()
                         };
                         let called = spoken(&pod, &place);
-                        found.entry(pod).or_insert(called);
+                        all.push((pod, called));
                     }
                 }
             }
         }
+        all
     }
-    let other = fresh(&namespaces);
-    let places = found.into_iter().map(|(pod, name)| Place {
-        name,
-        namespace: (pod.namespace != other).then(|| pod.namespace.clone()),
-        ..Place::of(Kind::Likely, End::Pod(pod))
-    });
-    let left_out = (!everywhere).then(|| {
-        "selectors of pods of all namespaces are not tried in each namespace: there are too many"
-            .to_owned()
-    });
-    (places.collect(), left_out)
 }
 
 fn within(set: &Namespaces, name: &str, labels: &BTreeMap<SmolStr, SmolStr>) -> bool {

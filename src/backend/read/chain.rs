@@ -90,6 +90,7 @@ impl Chain {
             raws: Vec::new(),
             tests: Vec::new(),
             guards: Vec::new(),
+            names: Vec::new(),
         };
         let mut ranks = Vec::new();
         for (at, tier) in self.tiers.into_iter().enumerate() {
