@@ -154,7 +154,10 @@ impl<'a> Cx<'a> {
                 }
                 (Node::Service(_), Value::Service(service)) => {
                     let entries = service.entries.iter();
-                    (&mut services, entries.map(|(ends, _)| ends.clone()).collect())
+                    (
+                        &mut services,
+                        entries.map(|(ends, _)| ends.clone()).collect(),
+                    )
                 }
                 _ => continue,
             };

@@ -348,7 +348,9 @@ service asked = tcp 8080 on unused
         .find(|end| end["name"] == "shop.unused (shop.asked)");
     assert_eq!(unused.expect("an end")["labels"]["app"], "unused");
     // With an inventory, workloads are the ends.
-    sandbox.write("workloads.yaml", INVENTORY.replace("tools", "shop"));
+    let workloads: Vec<&str> = INVENTORY.split("---\n").skip(2).collect();
+    let workloads = workloads.join("---\n").replace("tools", "shop");
+    sandbox.write("workloads.yaml", workloads);
     let ran = sandbox
         .run(&["reach", "--inventory", "workloads.yaml"])
         .exits(0);
