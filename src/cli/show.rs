@@ -7,8 +7,8 @@ use std::path::Path;
 use super::args::{About, Shared, Show};
 use super::check::{exit, proving};
 use super::console::Console;
-use super::project::Project;
-use super::sides::{self, Opened};
+use super::project::{Built, Project};
+use super::sides::{self, Around, Made, Opened};
 use super::{Exit, Failure, Outcome, Stop};
 use crate::analyze::reach::Focus;
 use crate::analyze::{Reach, Side};
@@ -120,6 +120,14 @@ fn of_project(command: &Show, shared: &Shared, console: &Console) -> Result<Opti
         console.say("nothing was shown, since the project has errors");
         return Ok(None);
     }
+    let reach = match (command.no_reach, &built.compilation.targets[0].program) {
+        (true, _) | (_, None) => None,
+        (_, Some(program)) if program.policies.len() > DRAWN => {
+            Some(too_many(program.policies.len()))
+        }
+        // Of hand-written manifests it is known only there what they change.
+        _ => Some(picture(&opened(command, shared, &project, &built)?)?),
+    };
     let mut compilation = built.compilation;
     let target = compilation.targets.swap_remove(0);
     let program = target
@@ -131,18 +139,33 @@ fn of_project(command: &Show, shared: &Shared, console: &Console) -> Result<Opti
         assumed,
         ..Side::of_project(name, target.spec, program, compilation.sources)
     };
-    let reach = match command.no_reach {
-        true => None,
-        false if side.program.policies.len() > DRAWN => Some(too_many(side.program.policies.len())),
-        // Of hand-written manifests it is known only there what they change.
-        false => Some(picture(&sides::open(&about(command), None, shared)?)?),
-    };
     Ok(Some(Seen {
         side,
         proved: target.proved,
         findings: compilation.diagnostics,
         reach,
     }))
+}
+
+/// What the picture is asked of: what was compiled for the page, unless the inventory has namespaces, which are not the page's.
+fn opened(
+    command: &Show,
+    shared: &Shared,
+    project: &Project,
+    built: &Built,
+) -> Result<Opened, Stop> {
+    let around = Around::read(&command.reading, Vec::new(), None)?;
+    if !around.beside.namespaces.is_empty() {
+        return sides::open(&about(command), None, shared);
+    }
+    let made = Made {
+        compilation: &built.compilation,
+        target: 0,
+        out: built.targets[0].out.value.to_string(),
+        name: project.name.to_string(),
+        prefix: project.prefix(),
+    };
+    around.around(made.side(shared.day(), Vec::new())?, None, None)
 }
 
 /// The options as those of a question.

@@ -217,7 +217,7 @@ impl Opening<'_> {
         let program = past.compilation.targets[at].program.as_deref();
         let asked = program.and_then(|program| Asked::of(program, &past.compilation));
         let made = Made {
-            compilation: past.compilation,
+            compilation: &past.compilation,
             target: at,
             out,
             name: word.to_owned(),

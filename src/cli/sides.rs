@@ -186,7 +186,7 @@ fn project(about: &About, beside: &Beside, today: Date) -> Result<(Side, Option<
     };
     let out = built.targets[0].out.value.to_string();
     let made = Made {
-        compilation: built.compilation,
+        compilation: &built.compilation,
         target: 0,
         out,
         name: project.name.to_string(),
@@ -196,9 +196,9 @@ fn project(about: &About, beside: &Beside, today: Date) -> Result<(Side, Option<
 }
 
 /// What the compiler made of a project, now or then.
-pub(super) struct Made {
+pub(super) struct Made<'a> {
     /// Without errors.
-    pub(super) compilation: Compilation,
+    pub(super) compilation: &'a Compilation,
     /// The target's place in it.
     pub(super) target: usize,
     /// Where its manifests lie, or would.
@@ -209,7 +209,7 @@ pub(super) struct Made {
     pub(super) prefix: String,
 }
 
-impl Made {
+impl Made<'_> {
     /// The target's program as a side; of its manifests, if some are written by hand.
     ///
     /// # Errors
@@ -232,7 +232,7 @@ impl Made {
             return Ok(Side {
                 prefix: self.prefix,
                 assumed,
-                ..Side::of_project(name, spec, program, self.compilation.sources)
+                ..Side::of_project(name, spec, program, self.compilation.sources.clone())
             });
         }
         // What a hand-written manifest changes is known of all manifests together only.

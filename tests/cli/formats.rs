@@ -197,11 +197,11 @@ fn dump_shows_what_manifests_say() {
     sandbox.write("cluster/shop/web.yaml", policy("port: 443"));
     sandbox
         .run(&dump)
-        .exits(1)
+        .exits(2)
         .complains("unknown field \"spec.ingress[0].port\"")
         .complains("cluster/shop/web.yaml");
     sandbox.write("cluster/broken.json", "{");
-    sandbox.run(&dump).exits(1).complains("cluster/broken.json");
+    sandbox.run(&dump).exits(2).complains("cluster/broken.json");
     sandbox
         .run(&["dump", "--stage", "model", "--manifests", "nowhere"])
         .exits(2)
