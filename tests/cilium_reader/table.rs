@@ -1081,6 +1081,18 @@ fn what_no_manifest_says_is_not_decided() {
         &format!("{OPEN}ingress: [{{fromEndpoints: [{{}}], authentication: {{mode: disabled}}}}]"),
         "shop/app=web < shop/ tcp 80 = yes",
     );
+    // Of the pod's own node, which no flow tells from the others, it could be asked as well.
+    rule(
+        CNP,
+        &format!("{OPEN}ingress: [{{fromEntities: [host], authentication: {{mode: required}}}}]"),
+        "shop/app=web < node:192.168.10.7 tcp 80 = ?
+         shop/app=web < shop/ tcp 80 = no",
+    );
+    rule(
+        CNP,
+        &format!("{OPEN}ingress: [{{fromEntities: [host]}}]"),
+        "shop/app=web < node:192.168.10.7 tcp 80 = no",
+    );
     let requires = format!(
         "{OPEN}ingress: [{{fromEndpoints: [{{}}], fromRequires: [{{matchLabels: {{a: b}}}}]}}]"
     );
@@ -1138,6 +1150,71 @@ fn other_nodes_by_their_labels() {
         &format!("{OPEN}ingress: [{{fromNodes: [{{}}]}}]"),
         (1, 20),
         "FromNodes/ToNodes rules can only be applied",
+    );
+}
+
+#[test]
+fn rules_that_a_pod_cannot_have_together_leave_it_undecided() {
+    let ports = |port: &str, beside: &str| {
+        format!("{{toPorts: [{{ports: [{{port: \"{port}\", protocol: TCP}}], {beside}}}]}}")
+    };
+    let names = ports("53", "rules: {dns: [{matchPattern: \"*\"}]}");
+    let requests = "rules: {http: [{method: GET}]}";
+    let together = |other: &str, rows: &str| {
+        for version in ALL {
+            let one = policy(CNP, &format!("{OPEN}egress: [{names}]"));
+            let other = policy(CNP, other).replace("name: p,", "name: q,");
+            judge(&[&one, &other], version, &known(), rows);
+        }
+    };
+    let nothing = "shop/app=web > data/ tcp 53 = ?
+         shop/app=web > data/ tcp 80 = ?
+         shop/app=web < data/ tcp 80 = ?";
+    together(
+        &format!("{OPEN}egress: [{}]", ports("53", requests)),
+        nothing,
+    );
+    // At other ports, for other pods or of the same proxy they do go together.
+    let decided = "shop/app=web > data/ tcp 53 = yes
+         shop/app=web > data/ tcp 81 = no
+         shop/app=web < data/ tcp 80 = yes";
+    together(
+        &format!("{OPEN}egress: [{}]", ports("80", requests)),
+        decided,
+    );
+    together(
+        &format!(
+            "endpointSelector: {{matchLabels: {{app: api}}}}\negress: [{}]",
+            ports("53", requests)
+        ),
+        "shop/app=web > data/ tcp 53 = yes",
+    );
+    together(
+        &format!(
+            "{OPEN}egress: [{}]",
+            ports("53", "rules: {dns: [{matchName: a.example.com}]}")
+        ),
+        decided,
+    );
+    // The same end in two modes.
+    let mode = |mode: &str| format!("{{fromEntities: [world], authentication: {{mode: {mode}}}}}");
+    rule(
+        CNP,
+        &format!(
+            "{OPEN}ingress: [{}, {}]",
+            mode("required"),
+            mode("disabled")
+        ),
+        "shop/app=web < data/ tcp 80 = ?",
+    );
+    rule(
+        CNP,
+        &format!(
+            "{OPEN}ingress: [{}, {}]",
+            mode("required"),
+            mode("required")
+        ),
+        "shop/app=web < data/ tcp 80 = no",
     );
 }
 

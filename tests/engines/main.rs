@@ -281,9 +281,20 @@ fn compare(
     }
     for (asked, passes) in asked.iter().zip(passes) {
         let flow = &asked.flow;
-        let Some(passes) = passes else {
-            tally.left_out += 1;
-            continue;
+        let passes = match passes {
+            process::Said::Passes(passes) => passes,
+            process::Said::Shared => {
+                tally.left_out += 1;
+                continue;
+            }
+            process::Said::Broken(why) => {
+                let texts = origin.texts.join("---\n");
+                tally.fail(format!(
+                    "{}: no policy for {flow}: {why}\n{texts}",
+                    origin.name
+                ));
+                return;
+            }
         };
         let meant = decide(program, flow);
         // A pod's own node reaches it whatever is written; the way back is as to any node.
@@ -428,24 +439,24 @@ fn read_one(seed: u64, version: (u16, u16), engine: &mut Engine, tally: &mut Tal
     }
     for (asked, passes) in asked.iter().zip(passes) {
         let flow = &asked.flow;
-        let Some(passes) = passes else {
-            tally.left_out += 1;
-            continue;
-        };
         // A pod's own node reaches it whatever is written; where a deny might meet it, the reader decides nothing.
         let own = asked.own_node
             && flow.direction == Direction::Ingress
             && matches!(flow.peer, End::Node(_));
         let said = read.says(flow);
+        if passes == process::Said::Shared {
+            tally.left_out += 1;
+            continue;
+        }
         if let Said::Nothing(_) = said {
             tally.undecided += 1;
             continue;
         }
         tally.flows += 1;
-        tally.allowed += usize::from(passes);
-        if passes != (own || said == Said::Allowed) {
+        tally.allowed += usize::from(passes == process::Said::Passes(true));
+        if passes != process::Said::Passes(own || said == Said::Allowed) {
             tally.fail(format!(
-                "seed {seed}, {dial:?}, {facts:?}: {:?} {flow}\nthe reader: {said:?}; the engine allows it: {passes}\n{}\n{}",
+                "seed {seed}, {dial:?}, {facts:?}: {:?} {flow}\nthe reader: {said:?}; the engine: {passes:?}\n{}\n{}",
                 flow.direction,
                 whole(),
                 process::input(&settings, &texts, asked),

@@ -62,7 +62,19 @@ struct Answer {
     ingress: Option<Side>,
     #[serde(default)]
     shared: bool,
+    broken: Option<String>,
     error: Option<String>,
+}
+
+/// What an engine answers to a flow.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Said {
+    /// Whether the flow's subject lets it pass.
+    Passes(bool),
+    /// Nothing that counts: it goes to a pod whose identity is that of others that name their ports in another way.
+    Shared,
+    /// That Cilium computes no policy for the subject, and why.
+    Broken(String),
 }
 
 #[derive(Serialize)]
@@ -156,14 +168,13 @@ impl Engine {
         }
     }
 
-    /// Puts flows to manifests: what is said of the manifests, and for each flow whether its subject lets it pass; `None` if it goes to a pod
-    /// whose identity is that of others that name their ports in another way.
+    /// Puts flows to manifests: what is said of the manifests, and of each flow.
     pub fn ask(
         &mut self,
         settings: &Settings,
         texts: &[String],
         flows: &[Asked],
-    ) -> (Taken, Vec<Option<bool>>) {
+    ) -> (Taken, Vec<Said>) {
         let mut lines = serde_json::to_vec(&Job { settings, texts }).unwrap();
         lines.push(b'\n');
         for (at, asked) in flows.iter().enumerate() {
@@ -190,13 +201,14 @@ impl Engine {
                 Direction::Ingress => answer.ingress,
                 Direction::Egress => answer.egress,
             };
-            let passed = match side.unwrap().verdict.as_str() {
-                "allow" => true,
-                "deny" => false,
+            let said = match side.unwrap().verdict.as_str() {
+                "broken" => Said::Broken(answer.broken.unwrap()),
+                _ if answer.shared && asked.flow.direction == Direction::Egress => Said::Shared,
+                "allow" => Said::Passes(true),
+                "deny" => Said::Passes(false),
                 other => panic!("{} is {other} at its subject", asked.flow),
             };
-            let unsure = answer.shared && asked.flow.direction == Direction::Egress;
-            passes.push(Some(passed).filter(|_| !unsure));
+            passes.push(said);
         }
         (taken, passes)
     }

@@ -10,6 +10,7 @@ use super::blocks::{self, Groups};
 use super::ends::Ends;
 use super::entity::entity;
 use super::identity::{Facts, select};
+use super::merge::Merge;
 use super::names::{self, Pattern};
 use super::ports::{Place, Traffic, traffic};
 use super::selector::Selector;
@@ -34,6 +35,8 @@ pub(super) struct Element {
     pub(super) dns: Vec<Pattern>,
     /// Whether it holds something of which it is not known whether the agent takes it.
     pub(super) dubious: bool,
+    /// What it asks for that may not go together with what other rules of its pods ask for, and at which ports.
+    pub(super) merges: Vec<(Merge, PortSet)>,
     /// Whether it asks of everything that reaches the pods that it also fulfil something (`fromRequires`, up to 1.18).
     pub(super) requires: bool,
     /// How people name it.
@@ -81,9 +84,24 @@ pub(super) fn element(
     members.groups(&mut fields, diagnostics);
     let requires = members.requires(&mut fields, diagnostics);
     members.refuse_combinations(&fields, diagnostics);
-    let matched = traffic(&mut fields, place, diagnostics);
-    let authentication = place.allow && authenticated(&mut fields, diagnostics);
+    let mut matched = traffic(&mut fields, place, diagnostics);
+    let mode = place
+        .allow
+        .then(|| mode(&mut fields, diagnostics))
+        .flatten();
+    let authentication = mode.as_ref().is_some_and(|mode| mode != "disabled");
     fields.finish(diagnostics);
+    let mut merges = match &mut matched {
+        Some(matched) => std::mem::take(&mut matched.merges),
+        None => Vec::new(),
+    };
+    if let Some(mode) = mode {
+        let ports = match &matched {
+            Some(matched) => matched.certain.union(&matched.possible),
+            None => PortSet::all(),
+        };
+        merges.push((Merge::Mode(mode), ports));
+    }
 
     let peers = members.peers(matched.is_some());
     let mut element = Element {
@@ -93,6 +111,7 @@ pub(super) fn element(
         named: Traffic::default(),
         dns: Vec::new(),
         dubious: matched.as_ref().is_some_and(|matched| matched.dubious),
+        merges,
         requires,
         text,
         span: node.span,
@@ -113,13 +132,18 @@ pub(super) fn element(
         ),
         (seen.possible, either.clone(), seen.why.unwrap_or_default()),
     ];
-    if place.direction == Direction::Ingress && !place.allow {
+    if place.direction == Direction::Ingress && (!place.allow || authentication) {
         // The model lets a node reach its pods whatever is written; here something is written that does not.
         let own = EndpointSet {
             nodes: seen.host,
             ..EndpointSet::empty()
         };
-        let why = "it denies the pod's own node, which otherwise always reaches its pods";
+        let why = match place.allow {
+            true => {
+                "it asks the pod's own node to authenticate, which otherwise always reaches its pods"
+            }
+            false => "it denies the pod's own node, which otherwise always reaches its pods",
+        };
         possible.push((own, either.clone(), why.to_owned()));
     }
     if authentication {
@@ -375,27 +399,24 @@ fn service(node: &Node, path: String, facts: Facts<'_>, diagnostics: &mut Diagno
     service.finish(diagnostics);
 }
 
-/// Whether the other end has to authenticate.
-fn authenticated(fields: &mut Fields<'_>, diagnostics: &mut Diagnostics) -> bool {
-    let Some(mut authentication) = fields.map("authentication", diagnostics) else {
-        return false;
-    };
+/// How the other end has to authenticate, if anything is said of it.
+fn mode(fields: &mut Fields<'_>, diagnostics: &mut Diagnostics) -> Option<SmolStr> {
+    let mut authentication = fields.map("authentication", diagnostics)?;
     let (span, at) = (authentication.span, authentication.at("mode"));
-    let mode = authentication.text("mode", diagnostics);
+    let mode = authentication.text("mode", diagnostics).cloned();
     authentication.finish(diagnostics);
-    match mode.map(SmolStr::as_str) {
-        Some("disabled") => false,
-        Some("required" | "test-always-fail") => true,
+    match mode.as_deref() {
+        Some("disabled" | "required" | "test-always-fail") => mode,
         Some(other) => {
             let why = format!(
                 "{at}: Unsupported value: \"{other}\": supported values: \"disabled\", \"required\", \"test-always-fail\""
             );
             diagnostics.push(invalid(span, why));
-            false
+            None
         }
         None => {
             diagnostics.push(invalid(span, format!("{at}: Required value")));
-            false
+            None
         }
     }
 }

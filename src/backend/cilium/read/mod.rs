@@ -21,6 +21,7 @@ mod entity;
 mod filter;
 mod icmp;
 mod identity;
+mod merge;
 mod names;
 mod object;
 mod ports;

@@ -5,6 +5,7 @@
 
 use super::icmp;
 use super::identity::Facts;
+use super::merge::Merge;
 use super::names::Pattern;
 use super::proxy;
 use crate::backend::read::document::{Fields, invalid};
@@ -37,6 +38,8 @@ pub(super) struct Traffic {
     pub(super) why: Option<&'static str>,
     /// The DNS names whose answers the proxy lets through and learns from.
     pub(super) dns: Vec<Pattern>,
+    /// What its rules ask for that may not go together with what others do, and at which ports.
+    pub(super) merges: Vec<(Merge, PortSet)>,
     /// Whether a rule of layer 7 is beyond what is checked here, so that the agent may refuse the whole object for it.
     pub(super) dubious: bool,
 }
@@ -48,6 +51,16 @@ impl Traffic {
             certain: PortSet::all(),
             ..Traffic::default()
         }
+    }
+
+    /// Adds what another rule of the element matches.
+    fn absorb(&mut self, other: Traffic) {
+        self.certain = self.certain.union(&other.certain);
+        self.possible = self.possible.union(&other.possible);
+        self.why = self.why.or(other.why);
+        self.dns.extend(other.dns);
+        self.merges.extend(other.merges);
+        self.dubious |= other.dubious;
     }
 
     pub(super) fn sure(&mut self, ports: &PortSet) {
@@ -118,15 +131,17 @@ fn port_rule(
             format!("{path}: too many ports, the max is {MOST}"),
         ));
     }
+    let mut own = Traffic::default();
     let read: Vec<Port> = ports
         .iter()
         .enumerate()
-        .filter_map(|(at, node)| port(node, format!("{path}[{at}]"), place, traffic, diagnostics))
+        .filter_map(|(at, node)| port(node, format!("{path}[{at}]"), place, &mut own, diagnostics))
         .collect();
     if place.allow {
-        proxy::read(&mut fields, &read, place, traffic, kinds, diagnostics);
+        proxy::read(&mut fields, &read, place, &mut own, kinds, diagnostics);
     }
     fields.finish(diagnostics);
+    traffic.absorb(own);
 }
 
 /// What checks of layer 7 need to know of a port.

@@ -3,6 +3,7 @@
 //! None of it changes what the policy of a pod allows: such traffic is allowed and then inspected by a proxy, which may still refuse a request.
 //! What is read here is what validators refuse, and the names that the DNS proxy lets through.
 
+use super::merge::Merge;
 use super::names;
 use super::ports::{Place, Port, Traffic};
 use crate::backend::read::document::{Fields, invalid};
@@ -62,7 +63,7 @@ pub(super) fn read(
 ) {
     let (span, path) = (fields.span, fields.path.clone());
     let terminating = tls("terminatingTLS", fields, diagnostics);
-    tls("originatingTLS", fields, diagnostics);
+    let originating = tls("originatingTLS", fields, diagnostics);
     let names = fields.texts("serverNames", diagnostics);
     let listener = listener(fields, diagnostics);
     let mut own = Kinds::default();
@@ -84,6 +85,22 @@ pub(super) fn read(
             .any(|port| port.number.is_some_and(|number| port.end > number))
         {
             refuse("DNS rules do not support port ranges".into());
+        }
+    }
+    let named = names.as_ref().is_some_and(|names| !names.is_empty());
+    for (asks, merge) in [
+        (own.dns > 0, Merge::Dns),
+        (own.http > 0, Merge::Http),
+        (own.kafka > 0, Merge::Kafka),
+        (named, Merge::Names),
+        (
+            own.other > 0 || listener || terminating || originating,
+            Merge::Beyond,
+        ),
+    ] {
+        if asks {
+            let ports = traffic.certain.union(&traffic.possible);
+            traffic.merges.push((merge, ports));
         }
     }
     if let Some(names) = names {

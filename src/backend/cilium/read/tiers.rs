@@ -9,6 +9,7 @@ use smol_str::SmolStr;
 
 use super::beside;
 use super::element::Element;
+use super::merge;
 use super::names::Pattern;
 use super::object::Object;
 use super::rule::{Rule, Side};
@@ -63,6 +64,7 @@ pub(super) fn chain(objects: &[Object], documents: &[Document], context: &Contex
             chain.unread.append(&mut unread);
         }
     }
+    chain.unread.extend(merge::unread(objects));
     unread_kinds(documents, context, &mut chain.unread);
     let nowhere = Span {
         file: FileId(0),

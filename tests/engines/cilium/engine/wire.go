@@ -102,7 +102,9 @@ type Verdict struct {
 	Egress  *Side  `json:"egress,omitempty"`
 	Ingress *Side  `json:"ingress,omitempty"`
 	Shared  bool   `json:"shared,omitempty"`
-	Error   string `json:"error,omitempty"`
+	// Why Cilium computes no policy for the pod at one of the ends.
+	Broken string `json:"broken,omitempty"`
+	Error  string `json:"error,omitempty"`
 }
 
 // strict decodes JSON; an unknown field is an error.

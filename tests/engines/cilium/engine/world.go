@@ -245,7 +245,8 @@ func (world *world) decide(flows []*Flow, answers []*Verdict) error {
 			}
 			endpoint, err := world.endpoint(repository, endpoints, subject, pod)
 			if err != nil {
-				return err
+				sides[side], answer.Broken = "broken", err.Error()
+				continue
 			}
 			sides[side] = "deny"
 			allowed, how := endpoint.Allows(side == 1, peer.ID, protocol, number)
@@ -256,9 +257,11 @@ func (world *world) decide(flows []*Flow, answers []*Verdict) error {
 		}
 		answer.Egress, answer.Ingress = &Side{sides[0]}, &Side{sides[1]}
 		answer.Shared = len(world.ports[of[at].to.ID]) > 1
-		answer.Verdict = "allow"
-		if slices.Contains(sides[:], "deny") {
+		switch {
+		case slices.Contains(sides[:], "deny"):
 			answer.Verdict = "deny"
+		case answer.Broken == "":
+			answer.Verdict = "allow"
 		}
 	}
 	return nil
@@ -290,7 +293,8 @@ func (world *world) learned(flows []*Flow, answers []*Verdict) ([][]string, erro
 		}
 		endpoint, err := world.endpoint(repository, endpoints, world.end(flow.From, nil), flow.From.Pod)
 		if err != nil {
-			return nil, err
+			// A pod without a policy learns nothing.
+			continue
 		}
 		for _, name := range flow.To.Names {
 			name = strings.ToLower(strings.TrimSuffix(name, "."))
@@ -332,6 +336,8 @@ func (world *world) endpoint(repository Repository, known map[string]Endpoint, o
 		}
 		return 0
 	})
-	known[key] = endpoint
+	if err == nil {
+		known[key] = endpoint
+	}
 	return endpoint, err
 }
