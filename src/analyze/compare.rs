@@ -272,8 +272,7 @@ impl<'a> Pair<'a> {
             }
             asked += 1;
             rest = oracle.minus(rest, their)?;
-            let let_in = oracle.admitted(index, there)?;
-            let part = oracle.and(part, let_in)?;
+            let part = oracle.admitted_of(index, there, part)?;
             if !oracle.is_empty(part) && !see(oracle, part)? {
                 return Ok(true);
             }

@@ -17,7 +17,7 @@ use crate::space::{Direction, FlowBox, Pods, Region};
 const REGIONS: usize = 60;
 
 /// The most namespaces whose pods are asked at the other end, for one end of one namespace.
-const THERE: usize = 100;
+const THERE: usize = 4000;
 
 /// How many pairs of deciders are looked for in one region.
 const DECIDERS: usize = 4;

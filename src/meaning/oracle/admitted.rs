@@ -24,10 +24,24 @@ impl<'p> Oracle<'p> {
         destination: Partition,
     ) -> Result<Set, TooLarge> {
         let there = self.pods_of(index, destination)?;
+        self.admitted_of(index, destination, there)
+    }
+
+    /// Of flows between this oracle's subjects and pods of a partition, those that the pods' policies allow at their end. Policies that select none of these pods are not worked
+    /// out, so few flows cost less than all.
+    ///
+    /// # Errors
+    /// If it is too large.
+    pub fn admitted_of(
+        &mut self,
+        index: &Arc<Index<'p>>,
+        destination: Partition,
+        flows: Set,
+    ) -> Result<Set, TooLarge> {
         self.checked(|oracle| {
-            let decision = oracle.admission(index, destination)?;
+            let decision = oracle.admission(index, destination, flows)?;
             let allowed = oracle.manager.apply(Op::Same, decision, Id::ALLOW)?;
-            oracle.manager.apply(Op::And, there.0, allowed).map(Set)
+            oracle.manager.apply(Op::And, flows.0, allowed).map(Set)
         })
     }
 
@@ -88,17 +102,22 @@ impl<'p> Oracle<'p> {
         })
     }
 
-    /// What the destination's ingress decides: allowed or denied.
-    fn admission(&mut self, index: &Arc<Index<'p>>, destination: Partition) -> Result<Id, Full> {
+    /// What the destination's ingress decides of some flows: allowed or denied. Of others it says something or other.
+    fn admission(
+        &mut self,
+        index: &Arc<Index<'p>>,
+        destination: Partition,
+        flows: Set,
+    ) -> Result<Id, Full> {
         let program = index.program;
         let direction = self.direction.opposite();
         let tiers = selecting(index, destination, direction);
         let mut stages = Vec::with_capacity(tiers.len() + 1);
         for (tier, ids) in program.tiers.iter().zip(tiers) {
-            let policies = ids
-                .into_iter()
-                .map(|id| self.admitting(index, id))
-                .collect::<Result<Vec<_>, Full>>()?;
+            let mut policies = Vec::with_capacity(ids.len());
+            for id in ids {
+                policies.extend(self.admitting(index, id, flows)?);
+            }
             stages.push(self.together(&policies, tier.otherwise.denies())?);
         }
         let default = program.default.as_ref();
@@ -115,16 +134,24 @@ impl<'p> Oracle<'p> {
         self.manager.fold(Op::Chain, stages, Id::ALLOW)
     }
 
-    /// A policy of the destination: whom it selects is the other end.
-    fn admitting(&mut self, index: &Arc<Index<'p>>, id: PolicyId) -> Result<PolicyDiagram, Full> {
+    /// A policy of the destination: whom it selects is the other end. `None` if it selects the pods of none of these flows.
+    fn admitting(
+        &mut self,
+        index: &Arc<Index<'p>>,
+        id: PolicyId,
+        flows: Set,
+    ) -> Result<Option<PolicyDiagram>, Full> {
         let policy = index.program.policy(id);
         let selected = self.destinations(&policy.subject, &PortSet::all())?;
+        if self.manager.apply(Op::And, flows.0, selected)? == Id::NONE {
+            return Ok(None);
+        }
         let rules = match policy.block(self.direction.opposite()) {
             Some(block) => self.admitting_block(index, block)?,
             None => Id::NONE,
         };
         let decides = self.manager.apply(Op::And, selected, rules)?;
-        Ok(PolicyDiagram { selected, decides })
+        Ok(Some(PolicyDiagram { selected, decides }))
     }
 
     fn admitting_block(&mut self, index: &Index<'_>, block: &Block) -> Result<Id, Full> {
