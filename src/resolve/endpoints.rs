@@ -91,6 +91,7 @@ impl Cx<'_> {
             return None;
         }
         self.depth += 1;
+        self.reach(0);
         let ends = self.difference(scope, node, sign);
         self.depth -= 1;
         ends

@@ -63,7 +63,11 @@ impl<'a> Cx<'a> {
     /// The value of an item that is named at `span`.
     pub(super) fn value(&mut self, id: ItemId, span: Span) -> Option<Value> {
         match &self.item(id).value {
-            State::Done(value) => return value.clone(),
+            State::Done(value) => {
+                let value = value.clone();
+                self.reach(self.item(id).height);
+                return value;
+            }
             State::Busy => {
                 let from = self.stack.iter().position(|(on, _)| *on == id).unwrap_or(0);
                 let chain: Vec<(SmolStr, Span)> = self.stack[from..]
@@ -83,9 +87,13 @@ impl<'a> Cx<'a> {
             return None;
         }
         self.item_mut(id).value = State::Busy;
+        let (level, outer) = (self.level(), std::mem::take(&mut self.notes.deepest));
         self.stack.push((id, span));
+        self.reach(0);
         let value = self.work_out(id);
         self.stack.pop();
+        self.item_mut(id).height = self.notes.deepest - level;
+        self.notes.deepest = self.notes.deepest.max(outer);
         self.item_mut(id).value = State::Done(value.clone());
         value
     }

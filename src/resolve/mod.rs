@@ -16,6 +16,7 @@ mod labels;
 mod library;
 mod manifests;
 mod namespaces;
+mod notes;
 mod order;
 mod policies;
 mod ports;
@@ -42,6 +43,7 @@ use crate::syntax::{Parsed, ast};
 use ground::Ground;
 pub use library::standard_library;
 pub use manifests::namespaces_of;
+pub use notes::{Notes, Noting};
 use project::{Declared, FileInfo, Module, Team};
 use scope::{Item, ItemId, ModuleId, Use};
 
@@ -77,6 +79,18 @@ pub fn resolve(
     options: &Options,
     diagnostics: &mut Diagnostics,
 ) -> Option<Program> {
+    resolve_noting(files, sources, world, options, Noting::Nothing, diagnostics).0
+}
+
+/// The same, with notes that let the policies of some files be resolved again without all others: see [`Noting::Beside`].
+pub fn resolve_noting(
+    files: &[Parsed],
+    sources: &Sources,
+    world: &dyn World,
+    options: &Options,
+    noting: Noting<'_>,
+    diagnostics: &mut Diagnostics,
+) -> (Option<Program>, Notes) {
     let manifests: Vec<_> = options
         .namespaces
         .iter()
@@ -84,6 +98,7 @@ pub fn resolve(
         .collect();
     let mut cx = Cx::new(sources, options);
     cx.manifests = &manifests;
+    cx.noting = noting;
     cx.broken = diagnostics.has_errors() || files.iter().any(|file| file.broken);
     let unread = files.iter().flat_map(|file| &file.unread);
     cx.unread = unread.map(|name| name.value.clone()).collect();
@@ -97,7 +112,7 @@ pub fn resolve(
     for diagnostic in cx.out {
         diagnostics.push(diagnostic);
     }
-    program
+    (program, cx.notes)
 }
 
 /// What the pass knows. Everything in it is in order of the sources; hash maps are for look-ups only.
@@ -139,6 +154,11 @@ struct Cx<'a> {
     /// How many more candidates "did you mean" may look at: a file full of nonsense must not take minutes.
     suggestions: std::cell::Cell<usize>,
     terms: usize,
+
+    noting: Noting<'a>,
+    notes: Notes,
+    /// The names that the policy at hand has used.
+    named: Vec<notes::Named>,
 }
 
 impl<'a> Cx<'a> {
@@ -169,6 +189,9 @@ impl<'a> Cx<'a> {
             broken: false,
             suggestions: std::cell::Cell::new(2_000_000),
             terms: 0,
+            noting: Noting::Nothing,
+            notes: Notes::default(),
+            named: Vec::new(),
         }
     }
 
@@ -208,6 +231,7 @@ impl<'a> Cx<'a> {
         self.check_defaults();
         let names = self.policy_names();
         let default = self.default_policy(false);
+        self.recall(false);
         let mut drafts = self.drafts(false);
         let tests = self.tests(false);
         let guards = self.guards(false);
@@ -217,6 +241,7 @@ impl<'a> Cx<'a> {
         // is looked at in silence first would stay silent where it matters.
         self.silently(|cx| {
             cx.default_policy(true);
+            cx.recall(true);
             drafts.extend(cx.drafts(true));
             cx.tests(true);
             cx.guards(true);

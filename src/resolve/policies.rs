@@ -75,7 +75,7 @@ impl<'a> Cx<'a> {
             .filter(|at| self.files[at.file].left_out == left_out)
             .collect::<Vec<_>>()
             .into_iter()
-            .filter_map(|at| self.policy(at, left_out))
+            .filter_map(|at| self.noted(at.file, left_out, |cx| cx.policy(at, left_out)))
             .collect()
     }
 

@@ -89,6 +89,7 @@ impl<'a> Cx<'a> {
             return false;
         }
         self.stack.push((id, span));
+        self.reach(0);
         let inner = Scope {
             module: self.item(id).module,
             parameters: Some(&arguments),
@@ -180,6 +181,7 @@ impl<'a> Cx<'a> {
             default: false,
         };
         self.stack.push((id, tree.name.span));
+        self.reach(0);
         self.body(scope, place, &tree.body, &mut Blocks::default());
         self.stack.pop();
     }

@@ -427,6 +427,7 @@ impl<'a> Cx<'a> {
             used: false,
             left_out: self.files[file].left_out,
             value: super::items::State::Unseen,
+            height: 0,
             within_owner: None,
         });
         self.bind(module, name, Binding::Item(id));

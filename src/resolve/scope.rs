@@ -4,6 +4,7 @@ use rustc_hash::FxHashMap;
 use smol_str::SmolStr;
 
 use super::items::{Argument, State};
+use super::notes::Named;
 use super::{Cx, errors};
 use crate::source::Span;
 use crate::syntax::ast;
@@ -54,6 +55,8 @@ pub(super) struct Item<'a> {
     /// Whether it stands in a file that this target leaves out.
     pub(super) left_out: bool,
     pub(super) value: State,
+    /// How deep its definition goes, once it is worked out.
+    pub(super) height: usize,
     /// Whether its pods lie within its owner's namespaces, once somebody asked.
     pub(super) within_owner: Option<bool>,
 }
@@ -175,7 +178,7 @@ impl<'a> Cx<'a> {
         }
         match self.find(scope.module, path) {
             Some(id) => {
-                self.item_mut(id).used = true;
+                self.note_use(Named::Item(id));
                 Some(Found::Item(id))
             }
             None => {
@@ -208,9 +211,8 @@ impl<'a> Cx<'a> {
         match *binding? {
             Binding::Item(id) => Some(id),
             Binding::Use(at) => {
-                let found = &mut self.uses[at as usize];
-                found.used = true;
-                found.target
+                self.note_use(Named::Use(at));
+                self.uses[at as usize].target
             }
         }
     }
