@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
 use super::decide::first;
-use super::index::{Index, Partition, partitions};
+use super::index::{Index, Partition};
 use super::oracle::{Oracle, Set, TooLarge};
 use crate::model::{Action, Policy, PolicyId, RuleRef, RuleSite, TierId};
 use crate::space::diagram::{Id, Op};
@@ -137,7 +137,8 @@ pub fn conflicts(index: &Arc<Index>, ranks: Vec<u32>) -> (Vec<Conflict>, usize) 
 
 /// Looks at every pair of unordered policies, in every namespace.
 pub(super) fn disagreements(index: &Arc<Index>, before: &Before, scope: &Scope) -> Found {
-    let places: Vec<(Partition, Direction)> = partitions(index.program)
+    let places: Vec<(Partition, Direction)> = index
+        .partitions()
         .into_iter()
         .flat_map(|partition| Direction::BOTH.map(|direction| (partition, direction)))
         .collect();

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use time::Date;
 
 use super::agreement::{Before, Disagreement, Found, Scope, disagreements};
-use super::index::{Index, partitions};
+use super::index::{Index, Partition};
 use super::oracle::{Oracle, Set, TooLarge};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::model::{Action, Policy, PolicyId, Program, RuleRef, RuleSite};
@@ -17,7 +17,21 @@ use crate::space::{Direction, Flow};
 
 /// Reports unordered policies that disagree on a flow, and exceptions whose end opens one, in every epoch from `today` on.
 pub fn check(program: &Program, today: Date, diagnostics: &mut Diagnostics) {
-    let index = Index::new(program);
+    check_index(Index::new(program), today, diagnostics);
+}
+
+/// The same of some partitions, of whose policies none may be missing.
+pub fn check_within(
+    program: &Program,
+    partitions: &[Partition],
+    today: Date,
+    diagnostics: &mut Diagnostics,
+) {
+    check_index(Index::new(program).within(partitions), today, diagnostics);
+}
+
+fn check_index(index: Index<'_>, today: Date, diagnostics: &mut Diagnostics) {
+    let program = index.program;
     let before = Before::new(&index);
     let mut known = BTreeSet::new();
     let first = Arc::new(index.clone().on(today));
@@ -167,7 +181,8 @@ fn opens(index: &Arc<Index>, rule: RuleRef, last: Date, diagnostics: &mut Diagno
         return;
     };
     let policy = index.program.policy(id);
-    let found = partitions(index.program)
+    let found = index
+        .partitions()
         .into_par_iter()
         .filter(|partition| {
             policy
@@ -197,7 +212,7 @@ fn opens(index: &Arc<Index>, rule: RuleRef, last: Date, diagnostics: &mut Diagno
 
 fn opened(
     index: &Arc<Index>,
-    partition: super::Partition,
+    partition: Partition,
     rule: RuleRef,
 ) -> Result<Option<Flow>, TooLarge> {
     let mut oracle = Oracle::of(index, partition, rule.direction)?;

@@ -56,6 +56,8 @@ pub struct Index<'p> {
     compared: FxHashMap<SmolStr, Vec<u32>>,
     /// The namespaces that are mentioned and not declared, sorted.
     undeclared: Vec<SmolStr>,
+    /// The only partitions that are asked about, if not all are.
+    within: Option<Arc<[Partition]>>,
 }
 
 /// The enforced policies that select one pod in one direction, by tier, in an order that keeps `after`.
@@ -119,6 +121,7 @@ impl<'p> Index<'p> {
             unlabelled: vec![ABSENT; program.namespaces.len()].into(),
             compared: FxHashMap::default(),
             undeclared,
+            within: None,
         };
         let mut columns: FxHashMap<SmolStr, Vec<u32>> = FxHashMap::default();
         for (at, namespace) in program.namespaces.iter().enumerate() {
@@ -147,7 +150,18 @@ impl<'p> Index<'p> {
 
     /// The partitions of the subjects; only the declared namespaces where these are closed.
     pub fn partitions(&self) -> Vec<Partition> {
-        parts(self.program, self.undeclared.len())
+        match &self.within {
+            Some(within) => within.to_vec(),
+            None => parts(self.program, self.undeclared.len()),
+        }
+    }
+
+    /// The same index, for questions about these partitions only: the policies that select in others may be missing.
+    pub fn within(self, partitions: &[Partition]) -> Self {
+        Index {
+            within: Some(partitions.into()),
+            ..self
+        }
     }
 
     /// The same index on a day.

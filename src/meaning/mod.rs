@@ -19,7 +19,7 @@ pub(crate) mod properties;
 mod trace;
 
 pub use agreement::{Conflict, conflicts};
-pub use check::check;
+pub use check::{check, check_within};
 pub use decide::{
     By, Decision, Verdict, decide, in_box, in_endpoints, in_ports, matches, matches_clause,
     ordered, selects,

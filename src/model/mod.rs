@@ -99,6 +99,38 @@ impl Program {
         &block.expect("a RuleRef names a block that exists").rules[site.rule as usize]
     }
 
+    /// The program of some of its policies, in their order, without tests, guards, names and manifests written by hand. The policies that come before one of
+    /// them must be among them.
+    pub fn part(&self, policies: &[PolicyId]) -> Program {
+        let place = |id: &PolicyId| {
+            let at = policies.binary_search(id);
+            PolicyId(at.expect("a part has the policies that come before its own") as u32)
+        };
+        Program {
+            project: self.project.clone(),
+            cluster: self.cluster.clone(),
+            namespaces: self.namespaces.clone(),
+            undeclared: self.undeclared.clone(),
+            teams: self.teams.clone(),
+            tiers: self.tiers.clone(),
+            policies: policies
+                .iter()
+                .map(|id| {
+                    let policy = self.policy(*id);
+                    Policy {
+                        after: policy.after.iter().map(place).collect(),
+                        ..policy.clone()
+                    }
+                })
+                .collect(),
+            default: self.default.clone(),
+            raws: Vec::new(),
+            tests: Vec::new(),
+            guards: Vec::new(),
+            names: Vec::new(),
+        }
+    }
+
     /// The dates after which something expires, ascending, each once.
     pub fn expiries(&self) -> Vec<Date> {
         let blocks = self

@@ -18,7 +18,7 @@ pub use claims::{Claim, Failed, Standing, as_called, examine, uncovered};
 pub use coverage::{Coverage, coverage};
 pub use mentioned::Mentioned;
 pub use part::{Covered, Parted, part};
-pub use target::{Asked, Proved, program_claims, target};
+pub use target::{Asked, Proved, holds_within, program_claims, target};
 pub use universe::Universe;
 
 use std::sync::Arc;
@@ -28,7 +28,7 @@ use rayon::prelude::*;
 use crate::backend::read::Reading;
 use crate::meaning::{Decision, Index, Oracle, Partition, Set, TooLarge, decide};
 use crate::model::Program;
-use crate::space::{Direction, Flow};
+use crate::space::{Direction, Flow, FlowBox};
 
 /// How many differences are shown.
 const SHOWN: usize = 8;
@@ -80,9 +80,34 @@ struct Found {
 
 /// Compares a program with the reading of manifests, on a universe.
 pub fn prove(program: &Program, reading: &Reading, universe: &Universe) -> Proof {
-    let Some((mine, theirs)) = Index::pair(program, &reading.program) else {
+    let (mine, theirs) = indices(program, reading);
+    prove_indices(mine, theirs, reading, universe)
+}
+
+/// The same for some partitions: of the policies that select there, none may be missing in the program, nor in the reading.
+pub fn prove_within(
+    program: &Program,
+    reading: &Reading,
+    universe: &Universe,
+    partitions: &[Partition],
+) -> Proof {
+    let (mine, theirs) = indices(program, reading);
+    prove_indices(mine.within(partitions), theirs, reading, universe)
+}
+
+fn indices<'p>(program: &'p Program, reading: &'p Reading) -> (Index<'p>, Index<'p>) {
+    let Some(pair) = Index::pair(program, &reading.program) else {
         unreachable!("a reading has the context's namespaces, which are the program's");
     };
+    pair
+}
+
+fn prove_indices(
+    mine: Index<'_>,
+    theirs: Index<'_>,
+    reading: &Reading,
+    universe: &Universe,
+) -> Proof {
     let (mine, theirs) = (Arc::new(mine), Arc::new(theirs));
     let parts: Vec<(Partition, Direction)> = universe
         .partitions(&mine)
@@ -121,11 +146,14 @@ fn compare<'p>(
 ) -> Result<Found, TooLarge> {
     let mut oracle = Oracle::undecided(mine, partition, direction)?;
     let here = universe.set(&mut oracle)?;
-    let understood = !reading
+    // What was not understood of another namespace has no flow here.
+    let is_here = |flows: &FlowBox| mine.meets(&flows.subject.namespaces, partition);
+    let not_understood: Vec<_> = reading
         .unread
         .iter()
-        .any(|part| part.direction == direction);
-    if understood && oracle.plainly_alike(theirs, here) {
+        .filter(|part| part.direction == direction && part.flows.iter().any(is_here))
+        .collect();
+    if not_understood.is_empty() && oracle.plainly_alike(theirs, here) {
         debug_assert!(alike(&mut oracle, theirs, here).unwrap_or(true));
         return Ok(Found::default());
     }
@@ -135,11 +163,7 @@ fn compare<'p>(
     let mut found = Found::default();
     // Where a part that was not understood could decide, the reading decides nothing: what it seems to say there is no difference.
     let mut decided = here;
-    for part in reading
-        .unread
-        .iter()
-        .filter(|part| part.direction == direction)
-    {
+    for part in not_understood {
         let flows = unread(&mut oracle, part)?;
         decided = oracle.minus(decided, flows)?;
         if found.undecided.is_some() {

@@ -10,12 +10,12 @@ use super::claims::{Claim, Standing, examine};
 use super::overlap::report_overlaps;
 use super::report;
 use super::universe::Universe;
-use super::{Proof, prove};
+use super::{Proof, prove, prove_within};
 use crate::backend::read::document::{self, Document};
 use crate::backend::read::{self, Cidr, Context, Reading, Unread};
 use crate::backend::{Object, Spec};
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::meaning::Index;
+use crate::meaning::{Index, Partition};
 use crate::model::{Check, Program, Test};
 use crate::source::{FileId, Source};
 
@@ -67,14 +67,10 @@ pub fn target(
     diagnostics: &mut Diagnostics,
 ) -> Proved {
     let universe = Universe::of(spec, program);
-    let context = Context {
-        version: spec.version,
-        cluster: &program.cluster,
-        namespaces: &program.namespaces,
-        cidr: Cidr::AsTarget,
-    };
+    let context = context(program, spec);
     let mut faults = Diagnostics::default();
-    let mut documents = read_back(objects, &mut faults);
+    let objects: Vec<&Object> = objects.iter().collect();
+    let mut documents = read_back(&objects, &mut faults);
     let given: Cow<'_, [Document]> = match raw.is_empty() {
         true => Cow::Owned(std::mem::take(&mut documents)),
         false => Cow::Borrowed(&documents),
@@ -121,8 +117,38 @@ pub fn target(
     Proved { universe, claims }
 }
 
+/// Whether some objects can be read back and decide every flow of some partitions as a program does: of the objects and the policies that could decide
+/// there, none may be missing.
+pub fn holds_within(
+    program: &Program,
+    spec: &Spec,
+    objects: &[&Object],
+    partitions: &[Partition],
+) -> bool {
+    let universe = Universe::of(spec, program);
+    let mut faults = Diagnostics::default();
+    let documents = read_back(objects, &mut faults);
+    let reading = read::read(
+        spec.backend,
+        documents,
+        &context(program, spec),
+        &mut faults,
+    );
+    faults.is_empty() && prove_within(program, &reading, &universe, partitions).holds()
+}
+
+/// What the reader of a target may know.
+fn context<'p>(program: &'p Program, spec: &Spec) -> Context<'p> {
+    Context {
+        version: spec.version,
+        cluster: &program.cluster,
+        namespaces: &program.namespaces,
+        cidr: Cidr::AsTarget,
+    }
+}
+
 /// The documents of emitted objects.
-fn read_back(objects: &[Object], faults: &mut Diagnostics) -> Vec<Document> {
+fn read_back(objects: &[&Object], faults: &mut Diagnostics) -> Vec<Document> {
     let read: Vec<(Vec<Document>, Diagnostics)> = objects
         .par_iter()
         .enumerate()
