@@ -127,7 +127,7 @@ fn stages(files: &[(String, String)], folder: &Path) -> Vec<(String, Duration)> 
     });
     let ((), time) = timed(|| meaning::check(&program, today, &mut diagnostics));
     out.push(("conflicts".to_owned(), time));
-    let ((), time) = timed(|| check::check(&program, &mut diagnostics));
+    let (_, time) = timed(|| check::check(&program, &mut diagnostics));
     out.push(("lints".to_owned(), time));
     report(diagnostics);
     for target in [Target::Calico, Target::Cilium, Target::Kubernetes] {

@@ -5,18 +5,21 @@
 //! program knows, it is reported with that flow. What a rule denies on purpose is not. The servers are those of every rule that allows the service `dns`
 //! or UDP 53 alone; if there is none, CoreDNS in `kube-system`.
 
-use rayon::prelude::*;
+use std::collections::BTreeSet;
 
-use crate::diagnostic::{Diagnostic, Diagnostics};
+use rayon::prelude::*;
+use smol_str::SmolStr;
+
+use crate::diagnostic::Diagnostic;
 use crate::meaning::{By, Index, Verdict};
-use crate::model::{Action, Block, Clause, Cluster, Program, RuleSite, TierId, inhabitant};
+use crate::model::{Action, Block, Clause, Cluster, Policy, Program, RuleSite, TierId, inhabitant};
 use crate::source::Span;
 use crate::space::{
     Direction, End, EndpointSet, Flow, Namespaces, Pod, Pods, PortSet, Ranges, Selector, Traffic,
     Transport, ValueSet,
 };
 
-use super::{enforced, name};
+use super::{Said, enforced, name};
 
 /// How many servers are tried.
 const MOST_SERVERS: usize = 16;
@@ -30,38 +33,79 @@ struct Closing<'p> {
     span: Span,
 }
 
-pub(super) fn check(index: &Index<'_>, diagnostics: &mut Diagnostics) {
-    let program = index.program;
-    let closing: Vec<Closing<'_>> = closing(program)
+/// DNS servers that a program speaks of: an end and a port of each.
+pub(super) type Servers = Vec<(End, u16)>;
+
+/// What is to be said of each policy, and of `default`, with the servers that were tried.
+pub(super) fn check(index: &Index<'_>) -> (Said, Servers) {
+    let closing = closing_and_calling(index.program);
+    if closing.is_empty() {
+        return (Said::new(), Servers::new());
+    }
+    let servers = servers(index.program);
+    let found: Said = closing
+        .par_iter()
+        .filter_map(|one| Some((one.site, warning(index, one, &servers)?)))
+        .collect();
+    (found, servers)
+}
+
+/// The same of a part of a program, of whose policies none may be missing that select in these namespaces: for each that was asked again, what is to be
+/// said of it. `None` if a policy can only be asked in the whole program.
+pub(super) fn check_within(
+    index: &Index<'_>,
+    names: &BTreeSet<SmolStr>,
+    servers: &Servers,
+) -> Option<Vec<(RuleSite, Option<Diagnostic>)>> {
+    let mut all = Vec::new();
+    for one in closing_and_calling(index.program) {
+        let pods = one.subject.iter().filter_map(|pods| subject(index, pods));
+        let inside: Vec<bool> = pods.map(|pod| names.contains(&pod.namespace)).collect();
+        match (inside.contains(&true), inside.contains(&false)) {
+            (true, true) => return None,
+            (true, false) => all.push((one.site, warning(index, &one, servers))),
+            (false, _) => {}
+        }
+    }
+    Some(all)
+}
+
+/// Whether a policy has a say in which servers are tried.
+pub(super) fn names_servers(policy: &Policy) -> bool {
+    let rules = policy.egress.iter().flat_map(|block| &block.rules);
+    rules
+        .filter(|rule| rule.action == Action::Allow)
+        .any(|rule| rule.dns || rule.clauses.iter().any(asks_names))
+}
+
+fn closing_and_calling(program: &Program) -> Vec<Closing<'_>> {
+    closing(program)
         .into_iter()
         .filter(|one| calls_others(one.block))
-        .collect();
-    if closing.is_empty() {
-        return;
-    }
-    let servers = servers(program);
-    let found: Vec<Option<Diagnostic>> = closing
-        .par_iter()
-        .map(|one| {
-            let flow = one.subject.iter().find_map(|pods| {
-                let pod = inhabitant(&program.namespaces, program.cluster.namespaces_closed, pods)?;
-                unheard(index, one, &pod, &servers)
-            })?;
-            Some(
-                Diagnostic::warning(
-                    "egress-without-dns",
-                    format!("{} closes egress without the DNS allowance", one.what),
-                )
-                .at(one.block.span, "no way to a DNS server")
-                .and(one.span, "for these pods")
-                .because(format!("it calls others, and nobody allows {flow}"))
-                .help("add `allow dns`, or allow it for everybody in a tier above"),
-            )
-        })
-        .collect();
-    for warning in found.into_iter().flatten() {
-        diagnostics.push(warning);
-    }
+        .collect()
+}
+
+/// The pod of a part of a subject that is asked.
+fn subject(index: &Index<'_>, pods: &Pods) -> Option<Pod> {
+    let program = index.program;
+    inhabitant(&program.namespaces, program.cluster.namespaces_closed, pods)
+}
+
+fn warning(index: &Index<'_>, one: &Closing<'_>, servers: &Servers) -> Option<Diagnostic> {
+    let flow = one
+        .subject
+        .iter()
+        .find_map(|pods| unheard(index, one, &subject(index, pods)?, servers))?;
+    Some(
+        Diagnostic::warning(
+            "egress-without-dns",
+            format!("{} closes egress without the DNS allowance", one.what),
+        )
+        .at(one.block.span, "no way to a DNS server")
+        .and(one.span, "for these pods")
+        .because(format!("it calls others, and nobody allows {flow}"))
+        .help("add `allow dns`, or allow it for everybody in a tier above"),
+    )
 }
 
 /// Whatever closes egress.
@@ -115,7 +159,7 @@ fn asks_names(clause: &Clause) -> bool {
 }
 
 /// A concrete end and port of every DNS server that a rule speaks of.
-fn servers(program: &Program) -> Vec<(End, u16)> {
+fn servers(program: &Program) -> Servers {
     let mut servers = Vec::new();
     let policies = enforced(program).filter_map(|(_, policy)| policy.egress.as_ref());
     let default = program
@@ -171,12 +215,7 @@ fn ends(program: &Program, peers: &EndpointSet, port: Option<u16>) -> Vec<(End, 
 }
 
 /// A flow to the first server, if the ends of tiers deny the pod every server.
-fn unheard(
-    index: &Index<'_>,
-    closing: &Closing<'_>,
-    pod: &Pod,
-    servers: &[(End, u16)],
-) -> Option<Flow> {
+fn unheard(index: &Index<'_>, closing: &Closing<'_>, pod: &Pod, servers: &Servers) -> Option<Flow> {
     let mut first = None;
     for (end, port) in servers {
         let flow = Flow {

@@ -3,12 +3,12 @@
 //! Takes a program and a target with its version. Only rules that speak of the ignored traffic alone are reported: a `deny all` means more than that.
 //! Each fact stands here with its source.
 
-use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::model::{Action, Block, Clause, Program, Rule, Target};
+use crate::diagnostic::Diagnostic;
+use crate::model::{Action, Block, Clause, Policy, Program, Rule, RuleSite, Target};
 use crate::source::Span;
 use crate::space::{Direction, Pods, PortSet, Ranges, Transport, ValueSet};
 
-use super::{enforced, name};
+use super::{Said, enforced, name};
 
 /// The target that is asked about.
 #[derive(Clone, Copy, Debug)]
@@ -22,36 +22,47 @@ pub struct Aim<'a> {
 }
 
 /// Runs the lints that ask about a target.
-pub fn on_target(program: &Program, aim: &Aim<'_>, diagnostics: &mut Diagnostics) {
-    for (_, policy) in enforced(program) {
-        if aim.target == Target::Calico && is_the_operators(&policy.subject) {
-            diagnostics.push(
-                warning(aim, &format!("`{}`", name(policy)), policy.span, "not asked for these pods")
-                    .because("the operator's own tier stands before all others and decides for the pods of `calico-system`"),
-            );
-        }
-        for direction in Direction::BOTH {
-            check_block(policy.block(direction), direction, aim, diagnostics);
-        }
+pub fn on_target(program: &Program, aim: &Aim<'_>) -> Said {
+    let mut said = Said::new();
+    for (id, policy) in enforced(program) {
+        let warnings = on_policy(policy, aim);
+        said.extend(warnings.into_iter().map(|one| (RuleSite::Policy(id), one)));
     }
     if let Some(default) = &program.default {
+        let mut warnings = Vec::new();
         for direction in Direction::BOTH {
-            check_block(default.block(direction), direction, aim, diagnostics);
+            check_block(default.block(direction), direction, aim, &mut warnings);
         }
+        said.extend(warnings.into_iter().map(|one| (RuleSite::Default, one)));
     }
+    said
+}
+
+/// The same of one policy that is enforced.
+pub fn on_policy(policy: &Policy, aim: &Aim<'_>) -> Vec<Diagnostic> {
+    let mut warnings = Vec::new();
+    if aim.target == Target::Calico && is_the_operators(&policy.subject) {
+        warnings.push(
+            warning(aim, &format!("`{}`", name(policy)), policy.span, "not asked for these pods")
+                .because("the operator's own tier stands before all others and decides for the pods of `calico-system`"),
+        );
+    }
+    for direction in Direction::BOTH {
+        check_block(policy.block(direction), direction, aim, &mut warnings);
+    }
+    warnings
 }
 
 fn check_block(
     block: Option<&Block>,
     direction: Direction,
     aim: &Aim<'_>,
-    diagnostics: &mut Diagnostics,
+    warnings: &mut Vec<Diagnostic>,
 ) {
     for rule in block.iter().flat_map(|block| &block.rules) {
         if let Some(fact) = ignored(rule, direction, aim) {
             let what = format!("`{}`", rule.text);
-            diagnostics
-                .push(warning(aim, &what, rule.span, fact.label).because(fact.why.to_owned()));
+            warnings.push(warning(aim, &what, rule.span, fact.label).because(fact.why.to_owned()));
         }
     }
 }

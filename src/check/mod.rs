@@ -3,6 +3,7 @@
 //! Takes: a [`Program`], and for some lints a target. Gives: warnings and notes, excused or not; [`Excuses`] takes away those that a rule excuses.
 //! Knows nothing of how a target is written. The list of all lints is [`crate::diagnostic::lints`].
 
+mod again;
 mod allow_denied_above;
 mod egress_without_dns;
 mod excuses;
@@ -18,19 +19,26 @@ mod unlabelled_pods_allowed;
 
 use std::sync::Arc;
 
+pub use again::{Apart, Changed};
 pub use excuses::Excuses;
-pub use ignored_by_target::{Aim, on_target};
+pub use ignored_by_target::{Aim, on_policy, on_target};
 
 use self::left_out::LeftOut;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::meaning::{Idle, Index, Taker, Why, half_open, survey};
 use crate::model::{Policy, PolicyId, Program, RuleRef, RuleSite};
 
-/// Runs all lints that ask about no target.
-pub fn check(program: &Program, diagnostics: &mut Diagnostics) {
+/// What is said of policies and of `default`, each by itself.
+pub type Said = Vec<(RuleSite, Diagnostic)>;
+
+/// Runs all lints that ask about no target. Where the program is so large that rules are not compared, what is left can be asked again of some policies.
+pub fn check(program: &Program, diagnostics: &mut Diagnostics) -> Option<Apart> {
     let index = Arc::new(Index::new(program));
-    policy_selects_nothing::check(&index, diagnostics);
-    egress_without_dns::check(&index, diagnostics);
+    let selects_nothing = policy_selects_nothing::check(&index);
+    let (without_dns, servers) = egress_without_dns::check(&index);
+    for (_, warning) in selects_nothing.iter().chain(&without_dns) {
+        diagnostics.push(warning.clone());
+    }
     let found = survey(program);
     for idle in &found.idle {
         diagnostics.push(match idle.why {
@@ -59,6 +67,13 @@ pub fn check(program: &Program, diagnostics: &mut Diagnostics) {
         left_out.meets = meets_through_nodes::check(&index, diagnostics);
     }
     left_out.report(diagnostics);
+    let rules = found.too_many?;
+    Some(Apart {
+        selects_nothing,
+        without_dns,
+        servers,
+        rules,
+    })
 }
 
 /// Points at who decides instead of an idle rule.

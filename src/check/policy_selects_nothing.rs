@@ -3,28 +3,33 @@
 //! Where namespaces are closed that is an error when the subject is resolved; here it is about those that are open. A program that declares no
 //! namespace is not asked.
 
-use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::diagnostic::Diagnostic;
 use crate::meaning::{Index, Partition};
+use crate::model::RuleSite;
 use crate::source::Span;
 use crate::space::Pods;
 
-use super::{enforced, name};
+use super::{Said, enforced, name};
 
-pub(super) fn check(index: &Index<'_>, diagnostics: &mut Diagnostics) {
+/// What is to be said of each policy, and of `default`.
+pub(super) fn check(index: &Index<'_>) -> Said {
     let program = index.program;
+    let mut said = Said::new();
     if program.namespaces.is_empty() {
-        return;
+        return said;
     }
-    for (_, policy) in enforced(program) {
+    for (id, policy) in enforced(program) {
         if !selects_declared(index, &policy.subject) {
-            diagnostics.push(warning(&format!("`{}`", name(policy)), policy.span));
+            let warning = warning(&format!("`{}`", name(policy)), policy.span);
+            said.push((RuleSite::Policy(id), warning));
         }
     }
     if let Some(default) = &program.default
         && !selects_declared(index, &default.subject)
     {
-        diagnostics.push(warning("`default`", default.span));
+        said.push((RuleSite::Default, warning("`default`", default.span)));
     }
+    said
 }
 
 /// Whether a subject can have a pod in a declared namespace. Most subjects say names, which are looked up.

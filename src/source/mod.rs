@@ -165,6 +165,12 @@ impl Sources {
         id
     }
 
+    /// Puts a file where the one of its identity was, which is given back.
+    pub fn replace(&mut self, source: Source) -> Source {
+        let at = source.id.0 as usize;
+        std::mem::replace(&mut self.files[at], source)
+    }
+
     /// The file of an identity that this collection gave out.
     pub fn get(&self, id: FileId) -> &Source {
         &self.files[id.0 as usize]

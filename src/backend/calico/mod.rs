@@ -10,6 +10,7 @@
 //! of each match: the files of this folder say theirs. The tiers lie between the operator's own (order 100, Calico's own pods)
 //! and those of Kubernetes (1000 and later). The `default` block is the last tier of ours, which denies.
 
+mod again;
 mod closing;
 mod grammar;
 mod manifest;
@@ -35,6 +36,7 @@ use crate::space::{Direction, Namespaces, Pods};
 
 use super::metadata::{Metadata, Provenance, file_name, labels};
 use super::{Object, Origin, Spec, missing_fact, refuse, yaml};
+pub use again::Emitted;
 use manifest::{API_VERSION, Kind, Manifest, NetworkSetSpec, TierSpec};
 use policy::{Built, Group, Source};
 use rules::Sets;
@@ -52,6 +54,16 @@ struct Context<'a> {
 
 /// The objects of a program, sorted by folder and file. Where something cannot be said, its diagnostics are pushed and its objects are missing.
 pub fn emit(program: &Program, spec: &Spec, diagnostics: &mut Diagnostics) -> Vec<Object> {
+    emit_noting(program, spec, None, diagnostics)
+}
+
+/// The same, and what of it depends on more than one policy: see [`Emitted::again`].
+pub fn emit_noting(
+    program: &Program,
+    spec: &Spec,
+    mut emitted: Option<&mut Emitted>,
+    diagnostics: &mut Diagnostics,
+) -> Vec<Object> {
     let context = Context {
         program,
         spec,
@@ -72,6 +84,9 @@ pub fn emit(program: &Program, spec: &Spec, diagnostics: &mut Diagnostics) -> Ve
     for (source, built) in sources.iter().zip(built) {
         match built {
             Ok((built, used)) => {
+                if let Some(emitted) = emitted.as_deref_mut() {
+                    emitted.note(source, &built, &used);
+                }
                 groups.extend(built.into_iter().map(|group| (source, group)));
                 for (name, nets) in used {
                     let entry = sets.entry(name).or_insert_with(|| (nets, Vec::new()));
@@ -86,7 +101,7 @@ pub fn emit(program: &Program, spec: &Spec, diagnostics: &mut Diagnostics) -> Ve
     for (name, (nets, origins)) in sets {
         objects.push(context.set(name, nets, origins));
     }
-    order_groups(&mut groups);
+    order_groups(&mut groups, emitted);
     let built = groups.into_iter().flat_map(|(source, group)| {
         group.objects.into_iter().map(move |built| {
             (
@@ -126,7 +141,7 @@ struct Draft {
 }
 
 /// Gives every policy its order, tier by tier.
-fn order_groups(groups: &mut [(&Source<'_>, Group)]) {
+fn order_groups(groups: &mut [(&Source<'_>, Group)], mut emitted: Option<&mut Emitted>) {
     let mut tiers: BTreeMap<SmolStr, Vec<usize>> = BTreeMap::new();
     for (at, (source, _)) in groups.iter().enumerate() {
         tiers.entry(source.tier.clone()).or_default().push(at);
@@ -137,10 +152,10 @@ fn order_groups(groups: &mut [(&Source<'_>, Group)]) {
             .map(|at| groups[*at].1.claim.clone())
             .collect();
         for (at, first) in members.into_iter().zip(order::allot(&claims)) {
-            for (part, built) in groups[at].1.objects.iter_mut().enumerate() {
-                if let Kind::Policy(_, manifest) = &mut built.manifest {
-                    manifest.spec.order = first + part as u64;
-                }
+            let (source, group) = &mut groups[at];
+            group.put(first);
+            if let Some(emitted) = emitted.as_deref_mut() {
+                emitted.note_order(source, first);
             }
         }
     }

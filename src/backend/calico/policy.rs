@@ -106,6 +106,17 @@ pub(super) struct Group {
     pub(super) objects: Vec<Built>,
 }
 
+impl Group {
+    /// Gives its objects their orders, from the first one's on.
+    pub(super) fn put(&mut self, first: u64) {
+        for (part, built) in self.objects.iter_mut().enumerate() {
+            if let Kind::Policy(_, manifest) = &mut built.manifest {
+                manifest.spec.order = first + part as u64;
+            }
+        }
+    }
+}
+
 /// An object and what its file needs.
 pub(super) struct Built {
     pub(super) file: SmolStr,

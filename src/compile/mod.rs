@@ -2,6 +2,12 @@
 //!
 //! Takes: a world of sources, a day, and the targets that are asked for. Gives: a [`Compilation`]: every diagnostic of every file and
 //! target, sorted, and the objects of each target; none at all if an error stands anywhere. Knows no disk and no clock.
+//!
+//! A [`Session`] gives the same for one world after the other, and does again only what an edit touches, as far as that can be told.
+
+mod again;
+mod kept;
+mod session;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -17,10 +23,13 @@ use crate::check::{self, Excuses};
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity, lints};
 use crate::model::{Program, Target};
 use crate::prove::{self, Asked, Proved};
-use crate::resolve::Options;
+use crate::resolve::{Noting, Options};
 use crate::source::{FileId, Sources, Span, World};
 use crate::syntax::Parsed;
 use crate::{meaning, resolve, syntax};
+
+use self::kept::{OfProgram, OfTarget, Record};
+pub use self::session::Session;
 
 /// How many dates on which something expires are looked ahead to, nearest first. What lies behind them is checked when they are past.
 const EPOCHS: usize = 32;
@@ -113,11 +122,26 @@ impl Compilation {
 
 /// Text to objects.
 pub fn compile(input: &Input<'_>) -> Compilation {
+    compile_noting(input, None)
+}
+
+/// The same, and what a session must know of it to do a part of it again.
+fn compile_noting(input: &Input<'_>, mut record: Option<&mut Record>) -> Compilation {
     let mut diagnostics = Diagnostics::default();
     let (mut sources, own) = read(input.world, &mut diagnostics);
     let parsed = parse(&sources, &mut diagnostics);
     let manifests = manifests(input, &mut sources, &mut diagnostics);
-    let programs = programs(input, &sources, &parsed, &manifests, &mut diagnostics);
+    if let Some(record) = record.as_deref_mut() {
+        record.begin(&diagnostics, &parsed, &manifests);
+    }
+    let programs = programs(
+        input,
+        &sources,
+        &parsed,
+        &manifests,
+        record.as_deref_mut(),
+        &mut diagnostics,
+    );
     // The trees are as large as the programs, and nobody needs them from here on. There are millions of pieces, and nothing waits for their end.
     rayon::spawn(move || drop(parsed));
     let mut excuses = Excuses::default();
@@ -139,18 +163,17 @@ pub fn compile(input: &Input<'_>) -> Compilation {
     let mut claims = Vec::new();
     if !diagnostics.has_errors() {
         let hand = hand_written(&targets, &mut sources);
-        diagnostics.extend(emit_all(&mut targets, &sources, &hand, input.proof));
+        let (said, noted) = emit_all(&mut targets, &sources, &hand, input.proof, record.is_some());
+        diagnostics.extend(said);
+        if let Some(record) = record {
+            record.targets = noted;
+        }
         if let ([], Prove::Everything) = (&targets[..], input.proof) {
             for program in programs.values().flatten() {
                 claims = prove::program_claims(program, &mut diagnostics);
             }
         }
-        excuses.apply(&mut diagnostics);
-        one_leg_only(&mut diagnostics);
-        if !diagnostics.has_errors() {
-            diagnostics.extend(excuses.useless(&diagnostics));
-        }
-        levels(&input.lints, &mut diagnostics);
+        settle(&mut excuses, &input.lints, &mut diagnostics);
     }
     if diagnostics.has_errors() {
         for target in &mut targets {
@@ -164,6 +187,16 @@ pub fn compile(input: &Input<'_>) -> Compilation {
         targets,
         claims,
     }
+}
+
+/// Takes away what is excused, or said already, once everything has been asked; what is left is as the project wants it.
+fn settle(excuses: &mut Excuses, wanted: &BTreeMap<SmolStr, Level>, diagnostics: &mut Diagnostics) {
+    excuses.apply(diagnostics);
+    one_leg_only(diagnostics);
+    if !diagnostics.has_errors() {
+        diagnostics.extend(excuses.useless(diagnostics));
+    }
+    levels(wanted, diagnostics);
 }
 
 /// All files, the library's first, and which are the project's; one that cannot be read is empty and reported.
@@ -249,52 +282,73 @@ fn key(target: &TargetInput) -> Key {
     (target.cluster.clone(), without, target.namespaces.clone())
 }
 
+/// What the programs depend on, each once, in the order of the targets.
+fn keys(targets: &[TargetInput]) -> Vec<Key> {
+    let mut keys: Vec<Key> = Vec::new();
+    for key in targets.iter().map(key) {
+        if !keys.contains(&key) {
+            keys.push(key);
+        }
+    }
+    if keys.is_empty() {
+        keys.push(Key::default());
+    }
+    keys
+}
+
+fn options(input: &Input<'_>, key: &Key, manifests: &BTreeMap<SmolStr, FileId>) -> Options {
+    let (cluster, without, namespaces) = key;
+    Options {
+        project: input.project.clone(),
+        today: input.today,
+        cluster: cluster.clone(),
+        without: without.clone(),
+        namespaces: namespaces
+            .iter()
+            .filter_map(|path| manifests.get(path).copied())
+            .collect(),
+    }
+}
+
 /// The checked program for each cluster and choice of folders.
 fn programs(
     input: &Input<'_>,
     sources: &Sources,
     parsed: &[Parsed],
     manifests: &BTreeMap<SmolStr, FileId>,
+    mut record: Option<&mut Record>,
     diagnostics: &mut Diagnostics,
 ) -> BTreeMap<Key, Option<Arc<Program>>> {
     let broken = diagnostics.has_errors();
-    let mut keys: Vec<Key> = input.targets.iter().map(key).collect();
-    if keys.is_empty() {
-        keys.push(Key::default());
-    }
+    let noting = match record {
+        Some(_) => Noting::All,
+        None => Noting::Nothing,
+    };
     let mut programs = BTreeMap::new();
-    for key in keys {
-        programs
-            .entry(key)
-            .or_insert_with_key(|(cluster, without, namespaces)| {
-                let options = Options {
-                    project: input.project.clone(),
-                    today: input.today,
-                    cluster: cluster.clone(),
-                    without: without.clone(),
-                    namespaces: namespaces
-                        .iter()
-                        .filter_map(|path| manifests.get(path).copied())
-                        .collect(),
-                };
-                let mut found = Diagnostics::default();
-                let program = resolve::resolve(parsed, sources, input.world, &options, &mut found);
-                // What a program means is asked only of a whole one: half of it would bring up what nobody wrote.
-                if broken || found.has_errors() {
-                    // Nor is it known which names are used in what could not be understood.
-                    found.revise(|diagnostic| {
-                        (diagnostic.name != "unused-name").then_some(diagnostic)
-                    });
-                } else if let Some(program) = &program {
-                    meaning::check(program, input.today, &mut found);
-                    // Which rule decides is not settled while policies disagree.
-                    if !found.has_errors() {
-                        check::check(program, &mut found);
-                    }
-                }
-                diagnostics.extend(found);
-                program.map(Arc::new)
-            });
+    for key in keys(&input.targets) {
+        let options = options(input, &key, manifests);
+        let mut found = Diagnostics::default();
+        let (program, notes) =
+            resolve::resolve_noting(parsed, sources, input.world, &options, noting, &mut found);
+        let mut apart = None;
+        // What a program means is asked only of a whole one: half of it would bring up what nobody wrote.
+        if broken || found.has_errors() {
+            // Nor is it known which names are used in what could not be understood.
+            found.revise(|diagnostic| (diagnostic.name != "unused-name").then_some(diagnostic));
+        } else if let Some(program) = &program {
+            meaning::check(program, input.today, &mut found);
+            // Which rule decides is not settled while policies disagree.
+            if !found.has_errors() {
+                apart = check::check(program, &mut found);
+            }
+        }
+        diagnostics.extend(found);
+        let program = program.map(Arc::new);
+        if let (Some(record), Some(program)) = (record.as_deref_mut(), &program) {
+            let of = OfProgram::new(program.clone(), notes, apart);
+            record.programs.insert(key.clone(), of);
+        }
+        programs.insert(key, program);
     }
     programs
 }
@@ -318,42 +372,65 @@ fn emit_all(
     sources: &Sources,
     hand: &BTreeMap<SmolStr, FileId>,
     proof: Prove,
-) -> Diagnostics {
-    let sinks: Vec<Diagnostics> = targets
+    noting: bool,
+) -> (Diagnostics, Vec<OfTarget>) {
+    let (sinks, noted): (Vec<Diagnostics>, Vec<OfTarget>) = targets
         .par_iter_mut()
         .map(|target| {
             let mut diagnostics = Diagnostics::default();
-            let Some(program) = &target.program else {
-                return diagnostics;
-            };
-            let spec = &target.spec;
-            target.objects = emit(program, spec, &mut diagnostics);
-            let carried = raw::carry(program, spec, sources, hand, &mut diagnostics);
-            if !diagnostics.has_errors() && proof == Prove::Everything {
-                let raw = &carried.documents;
-                let proved = prove::target(program, spec, &target.objects, raw, &mut diagnostics);
-                target.proved = Some(proved);
-            }
-            let Carried { objects, .. } = carried;
-            target.objects.extend(objects);
-            collisions(&target.objects, spec, &mut diagnostics);
-            if !diagnostics.has_errors() {
-                let aim = check::Aim {
-                    name: &spec.name,
-                    target: spec.backend,
-                    version: spec.version,
-                };
-                check::on_target(program, &aim, &mut diagnostics);
-                look_ahead(program, spec, &mut diagnostics);
-            }
-            diagnostics
+            let mut noted = OfTarget::new(noting && target.spec.backend == Target::Calico);
+            let hand = (sources, hand);
+            one_target(target, hand, proof, &mut noted, &mut diagnostics);
+            (diagnostics, noted)
         })
-        .collect();
+        .unzip();
     let mut diagnostics = Diagnostics::default();
     for sink in sinks {
         diagnostics.extend(sink);
     }
-    diagnostics
+    (diagnostics, noted)
+}
+
+fn one_target(
+    target: &mut Compiled,
+    hand: (&Sources, &BTreeMap<SmolStr, FileId>),
+    proof: Prove,
+    noted: &mut OfTarget,
+    diagnostics: &mut Diagnostics,
+) {
+    let Some(program) = &target.program else {
+        return;
+    };
+    let spec = &target.spec;
+    target.objects = match &mut noted.emitted {
+        Some(emitted) => backend::calico::emit_noting(program, spec, Some(emitted), diagnostics),
+        None => emit(program, spec, diagnostics),
+    };
+    let carried = raw::carry(program, spec, hand.0, hand.1, diagnostics);
+    if !diagnostics.has_errors() && proof == Prove::Everything {
+        let raw = &carried.documents;
+        let proved = prove::target(program, spec, &target.objects, raw, diagnostics);
+        target.proved = Some(proved);
+    }
+    let Carried { objects, .. } = carried;
+    target.objects.extend(objects);
+    collisions(&target.objects, spec, diagnostics);
+    noted.has_notes = !diagnostics.is_empty();
+    if !diagnostics.has_errors() {
+        noted.said = check::on_target(program, &aim(spec));
+        for (_, warning) in &noted.said {
+            diagnostics.push(warning.clone());
+        }
+        look_ahead(program, spec, diagnostics);
+    }
+}
+
+fn aim(spec: &Spec) -> check::Aim<'_> {
+    check::Aim {
+        name: &spec.name,
+        target: spec.backend,
+        version: spec.version,
+    }
 }
 
 fn emit(program: &Program, spec: &Spec, diagnostics: &mut Diagnostics) -> Vec<Object> {
