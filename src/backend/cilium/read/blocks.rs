@@ -115,8 +115,8 @@ pub(super) fn outside(nets: &[IpNet], except: &[IpNet], facts: Facts<'_>) -> End
         }
     }
     let mut addresses = addresses_of(nets).subtract(&holes);
-    // An exception of `/0` may then be the whole world, too: the engines of some versions keep what others do not.
-    if except.iter().any(|hole| hole.prefix_len() == 0) && facts.stack() != Stack::Dual {
+    // An exception of `/0` takes away nothing, a family or the whole world, by version and by what else the rule says: the engines keep what they do not say.
+    if except.iter().any(|hole| hole.prefix_len() == 0) {
         possible = possible.union(&addresses_of(nets));
         addresses = AddressSet::empty();
     }
@@ -127,7 +127,7 @@ pub(super) fn outside(nets: &[IpNet], except: &[IpNet], facts: Facts<'_>) -> End
     let outside = Ends::outside(
         addresses,
         possible,
-        "`/0` is the whole world, exceptions aside, where pods have one family of addresses, and no fact says which they have",
+        "`/0` and an exception of it are not always what they say: with pods of one family of addresses, and in an `except`, the agent's labels do not tell",
     );
     outside.union(others)
 }
