@@ -5,14 +5,14 @@ use std::sync::Arc;
 use smol_str::SmolStr;
 
 use super::can::properties::{asked, ends as plain};
-use super::{Aligned, Claim, Ends, Focus, Pair, Side, align};
+use super::{Aligned, Claim, Diff, Ends, Focus, Pair, Side, align};
 use crate::backend::{LogPolicy, Spec};
 use crate::meaning::properties::{Dice, nowhere, rounds};
-use crate::meaning::{Verdict, decide, in_box};
+use crate::meaning::{Verdict, decide, in_region};
 use crate::model::{Block, Check, Program, Target, Verb};
 use crate::prove::Universe;
 use crate::source::Sources;
-use crate::space::{Condition, Direction, End, Flow, Pod, Region, Traffic};
+use crate::space::{Direction, End, Flow, Pod};
 
 /// A side of a program, on all flows.
 pub(super) fn side(name: &str, program: Program) -> Side {
@@ -113,6 +113,43 @@ pub(super) fn through(program: &Program, flow: &Flow) -> bool {
     passes(program, flow) && flow.mirrored().is_none_or(|other| passes(program, &other))
 }
 
+/// Whether a program lets a flow through: at both of its ends, or at its own.
+fn lets(ends: Ends, program: &Program, flow: &Flow) -> bool {
+    match ends {
+        Ends::Together => through(program, flow),
+        Ends::Each => passes(program, flow),
+    }
+}
+
+/// Whether the namespaces of a flow's pods can be in the world of a program.
+fn is_of_the_world(program: &Program, flow: &Flow) -> bool {
+    let known = |pod: &Pod| {
+        !program.cluster.namespaces_closed || program.namespace(&pod.namespace).is_some()
+    };
+    known(&flow.subject) && flow.peer.pod().is_none_or(known)
+}
+
+/// Whether a diff says that a flow opens, and that it closes: as it is seen from its own end or, if both count, from either.
+fn said(diff: &Diff, ends: Ends, flow: &Flow) -> [bool; 2] {
+    let at_one_end = |opens: bool, flow: &Flow| {
+        let mut changes = diff.changes.iter();
+        changes.any(|one| one.opens == opens && in_region(&one.region, flow))
+    };
+    [true, false].map(|opens| {
+        at_one_end(opens, flow)
+            || ends == Ends::Together
+                && flow.mirrored().is_some_and(|flow| at_one_end(opens, &flow))
+    })
+}
+
+/// Whether a diff says of a flow what is so. Where its list is cut, what it says is true.
+fn is_right(diff: &Diff, said: [bool; 2], differs: [bool; 2]) -> bool {
+    match diff.cut.is_empty() {
+        true => said == differs,
+        false => said.iter().zip(differs).all(|(said, is)| !said || is),
+    }
+}
+
 #[test]
 fn an_aligned_program_decides_as_its_side_does() {
     let (mut same, mut refused) = (0usize, 0usize);
@@ -210,30 +247,6 @@ fn sides_are_equal_exactly_where_each_implies_the_other() {
     assert!(seen.iter().all(|count| *count > 5), "{seen:?}");
 }
 
-/// Whether a flow is in a region, by the definition: its box and its conditions.
-fn in_region(region: &Region, flow: &Flow) -> bool {
-    let holds = |condition: &Condition| match condition {
-        Condition::Port {
-            transport,
-            name,
-            is,
-        } => {
-            let named = flow
-                .destination()
-                .and_then(|pod| pod.named_ports.get(&(*transport, name.clone())));
-            let is_it = matches!((named, flow.traffic), (Some(number), Traffic::Port(of, port))
-                if of == *transport && port == *number);
-            is_it == *is
-        }
-        Condition::Name { name, is } => {
-            matches!(&flow.peer, End::Outside { names, .. } if names.contains(name)) == *is
-        }
-    };
-    region.direction == flow.direction
-        && in_box(&region.flows, flow)
-        && region.conditions.iter().all(holds)
-}
-
 #[test]
 fn a_diff_applied_to_the_old_side_gives_the_new_one() {
     let (mut changed, mut same, mut cut) = (0usize, 0usize, 0usize);
@@ -254,37 +267,11 @@ fn a_diff_applied_to_the_old_side_gives_the_new_one() {
                 pair.compare(Claim::Equal, ends).holds(),
                 "seed {seed} {ends:?}"
             );
-            let says = |flow: &Flow, opens: bool| {
-                let ends: Vec<Flow> = std::iter::once(flow.clone())
-                    .chain(flow.mirrored())
-                    .collect();
-                diff.changes
-                    .iter()
-                    .filter(|change| change.opens == opens)
-                    .any(|change| ends.iter().any(|end| in_region(&change.region, end)))
-            };
             for direction in Direction::BOTH {
                 for _ in 0..150 {
                     let flow = dice.flow(&world.programs[0], direction);
-                    let get = |side: usize| match ends {
-                        Ends::Together => through(&world.programs[side], &flow),
-                        Ends::Each => passes(&world.programs[side], &flow),
-                    };
-                    let (old, new) = (get(0), get(1));
-                    let said = match ends {
-                        Ends::Together => [says(&flow, true), says(&flow, false)],
-                        Ends::Each => [true, false].map(|opens| {
-                            diff.changes.iter().any(|change| {
-                                change.opens == opens && in_region(&change.region, &flow)
-                            })
-                        }),
-                    };
-                    let known = |pod: &Pod| {
-                        !world.programs[0].cluster.namespaces_closed
-                            || world.programs[0].namespace(&pod.namespace).is_some()
-                    };
-                    let peer = !matches!(&flow.peer, End::Pod(pod) if !known(pod));
-                    if !(peer && known(&flow.subject)) {
+                    let [old, new] = [0, 1].map(|side| lets(ends, &world.programs[side], &flow));
+                    if !is_of_the_world(&world.programs[0], &flow) {
                         continue;
                     }
                     match old == new {
@@ -292,11 +279,8 @@ fn a_diff_applied_to_the_old_side_gives_the_new_one() {
                         false => changed += 1,
                     }
                     let differs = [!old && new, old && !new];
-                    // Where the list is cut, what it says is true.
-                    let right = match diff.cut.is_empty() {
-                        true => said == differs,
-                        false => said.iter().zip(differs).all(|(said, is)| !said || is),
-                    };
+                    let said = said(&diff, ends, &flow);
+                    let right = is_right(&diff, said, differs);
                     assert!(right, "seed {seed} {ends:?}: {flow}: {said:?}");
                 }
             }
@@ -346,38 +330,18 @@ fn a_focused_diff_says_what_differs_of_what_is_asked_and_nothing_else() {
             for direction in Direction::BOTH {
                 for _ in 0..150 {
                     let flow = dice.flow(&world.programs[0], direction);
-                    let known = |pod: &Pod| {
-                        !world.programs[0].cluster.namespaces_closed
-                            || world.programs[0].namespace(&pod.namespace).is_some()
-                    };
-                    let peer = !matches!(&flow.peer, End::Pod(pod) if !known(pod));
-                    if !(peer && known(&flow.subject)) {
+                    if !is_of_the_world(&world.programs[0], &flow) {
                         continue;
                     }
                     let is_asked = asked(&focus.check, &flow_seen_by(&sides[1], &flow, &world));
-                    let get = |side: usize| match ends {
-                        Ends::Together => through(&world.programs[side], &flow),
-                        Ends::Each => passes(&world.programs[side], &flow),
-                    };
-                    let (old, new) = (get(0), get(1));
-                    let at_one_end = |opens: bool, flow: &Flow| {
-                        let mut changes = diff.changes.iter();
-                        changes.any(|one| one.opens == opens && in_region(&one.region, flow))
-                    };
-                    let said = [true, false].map(|opens| {
-                        at_one_end(opens, &flow)
-                            || ends == Ends::Together
-                                && flow.mirrored().is_some_and(|flow| at_one_end(opens, &flow))
-                    });
+                    let [old, new] = [0, 1].map(|side| lets(ends, &world.programs[side], &flow));
                     let differs = [is_asked && !old && new, is_asked && old && !new];
                     match is_asked {
                         true => inside += usize::from(old != new),
                         false => outside += usize::from(old != new),
                     }
-                    let right = match diff.cut.is_empty() {
-                        true => said == differs,
-                        false => said.iter().zip(differs).all(|(said, is)| !said || is),
-                    };
+                    let said = said(&diff, ends, &flow);
+                    let right = is_right(&diff, said, differs);
                     assert!(right, "seed {seed} {ends:?}: {flow}: {said:?} {differs:?}");
                 }
             }

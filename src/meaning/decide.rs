@@ -5,7 +5,8 @@
 
 use crate::model::{Action, Block, Clause, PolicyId, Program, Rule, RuleRef, RuleSite, TierId};
 use crate::space::{
-    End, EndpointSet, Flow, FlowBox, Namespaces, Pod, Pods, PortSet, Same, Traffic,
+    Condition, End, EndpointSet, Flow, FlowBox, Namespaces, Pod, Pods, PortSet, Region, Same,
+    Traffic,
 };
 
 /// What becomes of a flow at one end.
@@ -205,6 +206,30 @@ pub fn in_box(flows: &FlowBox, flow: &Flow) -> bool {
     in_pods(&flows.subject, &flow.subject, &flow.subject)
         && in_endpoints(&flows.peers, flow)
         && in_ports(&flows.ports, flow)
+}
+
+/// Whether a flow is in a region that speaks of its direction: in its box, and under its conditions.
+pub fn in_region(region: &Region, flow: &Flow) -> bool {
+    let holds = |condition: &Condition| match condition {
+        Condition::Port {
+            transport,
+            name,
+            is,
+        } => {
+            let destination = flow.destination();
+            let number =
+                destination.and_then(|pod| pod.named_ports.get(&(*transport, name.clone())));
+            let called =
+                number.is_some_and(|number| flow.traffic == Traffic::Port(*transport, *number));
+            called == *is
+        }
+        Condition::Name { name, is } => {
+            matches!(&flow.peer, End::Outside { names, .. } if names.contains(name)) == *is
+        }
+    };
+    region.direction == flow.direction
+        && in_box(&region.flows, flow)
+        && region.conditions.iter().all(holds)
 }
 
 /// Whether the other end of a flow is in a set.

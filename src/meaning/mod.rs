@@ -21,8 +21,8 @@ mod trace;
 pub use agreement::{Conflict, conflicts};
 pub use check::{check, check_within};
 pub use decide::{
-    By, Decision, Verdict, decide, in_box, in_endpoints, in_ports, matches, matches_clause,
-    ordered, selects,
+    By, Decision, Verdict, decide, in_box, in_endpoints, in_ports, in_region, matches,
+    matches_clause, ordered, selects,
 };
 pub use half_open::{HalfOpen, HalfOpens, half_open};
 pub use idle::{DeniedAbove, Idle, MOST_RULES, Part, Survey, Taker, Unlabelled, Why, survey};

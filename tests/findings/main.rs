@@ -34,7 +34,8 @@ use vauban::backend::read::{self, Cidr, Context, files};
 use vauban::backend::{LogPolicy, Spec};
 use vauban::diagnostic::{Diagnostic, Diagnostics};
 use vauban::meaning::{
-    Conflict, Index, Verdict, conflicts, decide, in_box, in_endpoints, in_ports, matches, selects,
+    Conflict, Index, Verdict, conflicts, decide, in_box, in_endpoints, in_ports, in_region,
+    matches, selects,
 };
 use vauban::model::{
     Action, Check, Cluster, Cni, Namespace, Policy, PolicyId, Program, RuleRef, RuleSite, Target,
@@ -42,8 +43,7 @@ use vauban::model::{
 };
 use vauban::source::{FileId, Sources, Span};
 use vauban::space::{
-    AddressSet, Condition, Direction, End, EndpointSet, Flow, Pod, Pods, PortSet, Region, Traffic,
-    Transport,
+    AddressSet, Direction, EndpointSet, Flow, Pod, Pods, PortSet, Region, Transport,
 };
 
 const FLOWS_OF_ONE: usize = 60;
@@ -450,33 +450,10 @@ fn policies_conflict_exactly_where_they_decide_differently() {
 
 /// Whether a flow is in a region, at one of its ends.
 fn holds(region: &Region, flow: &Flow) -> bool {
-    let seen = match region.direction == flow.direction {
-        true => Some(flow.clone()),
-        false => flow.mirrored(),
-    };
-    seen.is_some_and(|flow| {
-        in_box(&region.flows, &flow)
-            && region.conditions.iter().all(|one| match one {
-                Condition::Port {
-                    transport,
-                    name,
-                    is,
-                } => {
-                    let number = flow
-                        .destination()
-                        .and_then(|pod| pod.named_ports.get(&(*transport, name.clone())));
-                    let called =
-                        number.is_some_and(|one| flow.traffic == Traffic::Port(*transport, *one));
-                    called == *is
-                }
-                Condition::Name { name, is } => {
-                    let End::Outside { names, .. } = &flow.peer else {
-                        return !is;
-                    };
-                    names.contains(name) == *is
-                }
-            })
-    })
+    match region.direction == flow.direction {
+        true => in_region(region, flow),
+        false => flow.mirrored().is_some_and(|flow| in_region(region, &flow)),
+    }
 }
 
 fn is_asked(check: &Check, flow: &Flow) -> bool {

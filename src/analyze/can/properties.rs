@@ -1,32 +1,19 @@
 //! What `can` answers is what the definition says of every flow that can be thrown at it.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use super::{Answer, Chain, Flows, Unanswered, can};
 use crate::analyze::Side;
 use crate::backend::read::Unread;
-use crate::backend::{LogPolicy, Spec};
 use crate::meaning::properties::{Dice, nowhere, rounds};
-use crate::meaning::{Verdict, decide, in_box, in_endpoints, in_ports, selects};
-use crate::model::{Check, Program, Target, Verb};
-use crate::prove::Universe;
-use crate::source::Sources;
-use crate::space::{Condition, Direction, End, EndpointSet, Flow, Pods, Region, Traffic};
+use crate::meaning::{Verdict, decide, in_box, in_endpoints, in_ports, in_region, selects};
+use crate::model::{Check, Program, Verb};
+use crate::space::{Direction, End, EndpointSet, Flow, Pods, Region};
 
 fn side(program: Program, unread: Vec<Unread>) -> Side {
-    let mut sources = Sources::default();
-    sources.add("main.vau", "");
-    let spec = Spec {
-        name: "t".into(),
-        backend: Target::Calico,
-        version: (3, 30),
-        log: LogPolicy::Ignore,
-    };
     Side {
         unread,
-        universe: Universe::whole(),
-        ..Side::of_project("test", spec, Arc::new(program), sources)
+        ..crate::analyze::properties::side("test", program)
     }
 }
 
@@ -50,35 +37,12 @@ fn expected(side: &Side, flow: &Flow) -> &'static str {
         .expect("a flow has an end that is a pod")
 }
 
+/// Whether a flow is in a region, seen from one of its ends.
 fn holds(region: &Region, flow: &Flow) -> bool {
-    let same = region.direction == flow.direction;
-    let seen = match same {
-        true => Some(flow.clone()),
-        false => flow.mirrored(),
-    };
-    seen.is_some_and(|flow| {
-        in_box(&region.flows, &flow)
-            && region.conditions.iter().all(|one| match one {
-                Condition::Port {
-                    transport,
-                    name,
-                    is,
-                } => {
-                    let called = flow.destination().is_some_and(|pod| {
-                        let number = pod.named_ports.get(&(*transport, name.clone()));
-                        number.is_some_and(|number| {
-                            flow.traffic == Traffic::Port(*transport, *number)
-                        })
-                    });
-                    called == *is
-                }
-                Condition::Name { name, is } => {
-                    let named =
-                        matches!(&flow.peer, End::Outside { names, .. } if names.contains(name));
-                    named == *is
-                }
-            })
-    })
+    match region.direction == flow.direction {
+        true => in_region(region, flow),
+        false => flow.mirrored().is_some_and(|flow| in_region(region, &flow)),
+    }
 }
 
 /// Whether a flow is one of those that are asked about.
