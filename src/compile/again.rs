@@ -649,15 +649,10 @@ fn lints(
     }
 }
 
-fn rules(policy: &Policy) -> impl Iterator<Item = &crate::model::Rule> {
-    let blocks = [&policy.ingress, &policy.egress].into_iter().flatten();
-    blocks.flat_map(|block| &block.rules)
-}
-
 fn expires(policy: &Policy) -> bool {
-    rules(policy).any(|rule| rule.until.is_some())
+    policy.rules().any(|rule| rule.until.is_some())
 }
 
 fn excuses_something(policy: &Policy) -> bool {
-    rules(policy).any(|rule| !rule.excused.is_empty())
+    policy.rules().any(|rule| !rule.excused.is_empty())
 }

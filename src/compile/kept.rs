@@ -120,8 +120,7 @@ impl OfProgram {
             }
             None => self.anywhere.push(id),
         }
-        let blocks = [&policy.ingress, &policy.egress].into_iter().flatten();
-        for rule in blocks.flat_map(|block| &block.rules) {
+        for rule in policy.rules() {
             self.has_expiries |= rule.until.is_some();
             self.has_excuses |= !rule.excused.is_empty();
         }

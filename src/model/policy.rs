@@ -92,6 +92,12 @@ impl Policy {
             Direction::Egress => self.egress.as_ref(),
         }
     }
+
+    /// The rules of both blocks.
+    pub fn rules(&self) -> impl Iterator<Item = &Rule> {
+        let blocks = [&self.ingress, &self.egress].into_iter().flatten();
+        blocks.flat_map(|block| &block.rules)
+    }
 }
 
 /// The unnamed policy after the last tier: rules, then deny, for the pods and directions that it has.
