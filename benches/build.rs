@@ -19,8 +19,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use adversaries::adversaries;
-use programs::Size;
-use vauban::backend::{self, LogPolicy, Object, Spec};
+use programs::{Size, spec};
+use vauban::backend::{self, Object};
 use vauban::diagnostic::Diagnostics;
 use vauban::model::Target;
 use vauban::resolve::{self, Options};
@@ -46,23 +46,6 @@ fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
     let start = Instant::now();
     let value = work();
     (value, start.elapsed())
-}
-
-fn spec(backend: Target) -> Spec {
-    Spec {
-        name: backend.word().into(),
-        backend,
-        version: version(backend),
-        log: LogPolicy::Refuse,
-    }
-}
-
-fn version(backend: Target) -> (u16, u16) {
-    match backend {
-        Target::Kubernetes => (1, 33),
-        Target::Calico => (3, 30),
-        Target::Cilium => (1, 19),
-    }
 }
 
 fn emit(backend: Target, program: &vauban::model::Program) -> Vec<Object> {
@@ -158,7 +141,7 @@ fn write(objects: &[Object], folder: &Path) {
 
 /// Puts a project on the disk.
 fn project(files: &[(String, String)], backend: Target, folder: &Path) {
-    let (major, minor) = version(backend);
+    let (major, minor) = spec(backend).version;
     std::fs::create_dir_all(folder).unwrap();
     let settings = format!(
         "edition = \"2026\"\nsources = \"policies\"\n\n[[target]]\nname = \"t\"\nbackend = \"{}\"\nversion = \"{major}.{minor}\"\ncluster = \"c\"\nout = \"out\"\nlog = \"refuse\"\n",

@@ -9,6 +9,7 @@
     reason = "a bench prints, and fails by panicking"
 )]
 
+mod input;
 mod programs;
 
 use std::collections::BTreeMap;
@@ -16,11 +17,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use input::input;
 use programs::Size;
 use vauban::analyze::{Claim, Comparison, Diff, Ends, Pair, Side, align};
 use vauban::backend::read::{self, Cidr, Context, Reading, files};
-use vauban::backend::{LogPolicy, Object, Spec};
-use vauban::compile::{Compiled, Input, Prove, TargetInput, compile};
+use vauban::backend::{Object, Spec};
+use vauban::compile::{Compiled, Prove, compile};
 use vauban::diagnostic::Diagnostics;
 use vauban::model::{Program, Target};
 use vauban::prove::{Universe, prove};
@@ -49,38 +51,12 @@ fn best<T>(mut work: impl FnMut() -> T) -> (T, Duration) {
     found
 }
 
-fn spec(backend: Target) -> Spec {
-    Spec {
-        name: backend.word().into(),
-        backend,
-        version: match backend {
-            Target::Kubernetes => (1, 33),
-            Target::Calico => (3, 30),
-            Target::Cilium => (1, 19),
-        },
-        log: LogPolicy::Refuse,
-    }
-}
-
 /// The manifests of a program, for each target.
 fn manifests<const N: usize>(files: Vec<(String, String)>, targets: [Target; N]) -> [Compiled; N] {
     let world = MemoryWorld {
         files: files.into_iter().collect::<BTreeMap<_, _>>(),
     };
-    let targets = targets.map(|target| TargetInput {
-        spec: spec(target),
-        cluster: None,
-        without: Vec::new(),
-        namespaces: Vec::new(),
-    });
-    let compiled = compile(&Input {
-        world: &world,
-        project: "bench".into(),
-        today: time::macros::date!(2026 - 11 - 24),
-        targets: targets.into(),
-        lints: BTreeMap::new(),
-        proof: Prove::Nothing,
-    });
+    let compiled = compile(&input(&world, &targets, Prove::Nothing));
     assert!(
         !compiled.has_errors(),
         "the program of the bench has errors"

@@ -2,11 +2,28 @@
 
 use std::fmt::Write;
 
+use vauban::backend::{LogPolicy, Spec};
+use vauban::model::Target;
+
 /// How big: `namespaces` of them, ten policies in each, ten rules in each of those.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Size {
     /// Namespaces; policies are ten times, rules a hundred times as many.
     pub(crate) namespaces: usize,
+}
+
+/// What emission needs to know of a target, called after its backend.
+pub(crate) fn spec(backend: Target) -> Spec {
+    Spec {
+        name: backend.word().into(),
+        backend,
+        version: match backend {
+            Target::Kubernetes => (1, 33),
+            Target::Calico => (3, 30),
+            Target::Cilium => (1, 19),
+        },
+        log: LogPolicy::Refuse,
+    }
 }
 
 /// How the subjects of a namespace's policies are told apart.

@@ -7,6 +7,7 @@
     reason = "a bench prints, and fails by panicking"
 )]
 
+mod input;
 mod programs;
 mod sides;
 

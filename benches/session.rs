@@ -9,14 +9,14 @@
     reason = "a bench prints, and fails by panicking"
 )]
 
+mod input;
 mod programs;
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use input::input;
 use programs::Size;
-use vauban::backend::{LogPolicy, Spec};
-use vauban::compile::{Input, Prove, Session, TargetInput};
+use vauban::compile::{Prove, Session};
 use vauban::model::Target;
 use vauban::source::MemoryWorld;
 
@@ -27,32 +27,10 @@ const PROMISED: usize = 1000;
 /// How many policies are edited.
 const EDITS: usize = 10;
 
-fn input(world: &MemoryWorld) -> Input<'_> {
-    let spec = Spec {
-        name: "t".into(),
-        backend: Target::Calico,
-        version: (3, 30),
-        log: LogPolicy::Refuse,
-    };
-    Input {
-        world,
-        project: "bench".into(),
-        today: time::macros::date!(2026 - 11 - 24),
-        targets: vec![TargetInput {
-            spec,
-            cluster: None,
-            without: Vec::new(),
-            namespaces: Vec::new(),
-        }],
-        lints: BTreeMap::new(),
-        proof: Prove::Everything,
-    }
-}
-
 /// Compiles a world and gives the time that it took, and what an edit changes: the text of all objects, summed up.
 fn run(session: &mut Session, world: &MemoryWorld) -> (Duration, u64) {
     let start = Instant::now();
-    let compiled = session.compile(&input(world));
+    let compiled = session.compile(&input(world, &[Target::Calico], Prove::Everything));
     let time = start.elapsed();
     assert!(!compiled.has_errors(), "{:?}", compiled.diagnostics.first());
     let bytes = compiled.targets[0]
