@@ -25,6 +25,7 @@ mod read;
 #[path = "../refused/mod.rs"]
 mod refused;
 mod table;
+mod written;
 
 /// A setting from the environment.
 fn number(name: &str, otherwise: usize) -> usize {

@@ -1,30 +1,21 @@
 //! Rows of the facts, by hand: a rule, and flows with what becomes of them.
 //!
-//! A flow is `SUBJECT < PEER TRAFFIC = yes` (ingress) or `SUBJECT > PEER TRAFFIC = no` (egress); `?` is "not decided". A pod is
-//! `NAMESPACE/LABELS`, labels joined by commas, `@name` its service account, `name:80` a TCP port that it names.
+//! A row is a flow as [`written`](super::written), and `= yes`, `= no`, or `= ?` for "not decided".
 
-use std::collections::BTreeMap;
-
-use smol_str::SmolStr;
 use vauban::backend::read::Cidr;
 use vauban::model::{Cluster, Namespace};
 use vauban::source::{FileId, Span};
-use vauban::space::{AddressSet, Direction, End, Flow, Pod, Traffic, Transport};
+use vauban::space::AddressSet;
 
 use super::read::{Said, reading, reading_as};
 use super::refused::cilium::{self, policy};
+use super::written::{SPACES, flow};
 
 const SPAN: Span = Span {
     file: FileId(0),
     start: 0,
     end: 0,
 };
-
-const SPACES: [(&str, &[(&str, &str)]); 3] = [
-    ("data", &[("env", "dev")]),
-    ("shop", &[("env", "prod")]),
-    ("wild", &[]),
-];
 
 fn addresses(nets: &[&str]) -> AddressSet {
     nets.iter().fold(AddressSet::empty(), |all, net| {
@@ -58,76 +49,6 @@ fn namespaces() -> Vec<Namespace> {
             span: SPAN,
         })
         .collect()
-}
-
-fn pod(text: &str) -> Pod {
-    let (namespace, rest) = text.split_once('/').unwrap();
-    let known = SPACES.iter().find(|(name, _)| *name == namespace);
-    let mut pod = Pod {
-        namespace: namespace.into(),
-        namespace_labels: known
-            .into_iter()
-            .flat_map(|(_, labels)| labels.iter())
-            .map(|(key, value)| ((*key).into(), (*value).into()))
-            .collect(),
-        labels: BTreeMap::new(),
-        service_account: "default".into(),
-        named_ports: BTreeMap::new(),
-    };
-    for part in rest.split(',').filter(|part| !part.is_empty()) {
-        if let Some(account) = part.strip_prefix('@') {
-            pod.service_account = account.into();
-        } else if let Some((key, value)) = part.split_once('=') {
-            pod.labels.insert(key.into(), value.into());
-        } else {
-            let (name, port) = part.split_once(':').unwrap();
-            let key = (Transport::Tcp, SmolStr::new(name));
-            pod.named_ports.insert(key, port.parse().unwrap());
-        }
-    }
-    pod
-}
-
-fn end(text: &str) -> End {
-    if text == "proxy" {
-        return End::Proxy;
-    }
-    if let Some(address) = text.strip_prefix("node:") {
-        return End::Node(address.parse().unwrap());
-    }
-    if text.contains('/') {
-        return End::Pod(pod(text));
-    }
-    let mut parts = text.split('~');
-    End::Outside {
-        address: parts.next().unwrap().parse().unwrap(),
-        names: parts.map(SmolStr::new).collect(),
-    }
-}
-
-fn flow(text: &str) -> Flow {
-    let words: Vec<&str> = text.split(' ').collect();
-    let [subject, way, peer, protocol, number] = words[..] else {
-        panic!("not a flow: {text}");
-    };
-    let port = |transport| Traffic::Port(transport, number.parse().unwrap());
-    Flow {
-        direction: match way {
-            "<" => Direction::Ingress,
-            ">" => Direction::Egress,
-            _ => panic!("not a way: {text}"),
-        },
-        subject: pod(subject),
-        peer: end(peer),
-        traffic: match protocol {
-            "tcp" => port(Transport::Tcp),
-            "udp" => port(Transport::Udp),
-            "sctp" => port(Transport::Sctp),
-            "icmp" => Traffic::Icmp(number.parse().unwrap(), 0),
-            "icmpv6" => Traffic::Icmpv6(number.parse().unwrap(), 0),
-            _ => Traffic::Protocol(number.parse().unwrap()),
-        },
-    }
 }
 
 const CNP: &str = "CiliumNetworkPolicy";
@@ -941,19 +862,24 @@ fn ports_by_number_range_and_protocol() {
 
 #[test]
 fn named_ports_as_the_version_resolves_them() {
-    let named = "toPorts: [{ports: [{port: HTTP, protocol: TCP}]}]";
-    let text = policy(
-        CNP,
-        &format!("{OPEN}ingress: [{{{named}}}]\negress: [{{{named}}}]"),
-    );
-    for version in ALL {
+    let ports = "ports: [{port: HTTP, protocol: TCP}]";
+    let inspected = "rules: {http: [{method: GET}]}";
+    let texts = ["", inspected].map(|rules| {
+        let named = format!("toPorts: [{{{ports}, {rules}}}]");
+        let of = format!("{OPEN}ingress: [{{{named}}}]\negress: [{{{named}}}]");
+        policy(CNP, &of)
+    });
+    for (text, version) in texts
+        .iter()
+        .flat_map(|text| ALL.map(|version| (text, version)))
+    {
         let (yes, no) = if version < (1, 20) {
             ("?", "?")
         } else {
             ("yes", "no")
         };
         judge(
-            &[&text],
+            &[text],
             version,
             &known(),
             &format!(

@@ -21,6 +21,7 @@ mod cases;
 mod generator;
 #[path = "../interpreters/mod.rs"]
 mod interpreters;
+mod known;
 mod manifests;
 mod process;
 
@@ -82,6 +83,8 @@ struct Tally {
     undecided: usize,
     /// Flows of which no manifest speaks; see the book's page.
     left_out: usize,
+    /// Flows over which the engine's code panicked.
+    panicked: usize,
     failures: Vec<String>,
 }
 
@@ -115,13 +118,14 @@ fn with_each_version(what: &str, run: impl Fn((u16, u16), &mut Engine, &mut Tall
     let mut differences = 0;
     for ((major, minor), tally) in &all {
         eprintln!(
-            "{what}, cilium {major}.{minor}: {} objects of {} sets taken; {} flows compared, {} of them allowed, {} more not decided by the reader, {} left out; {} differences",
+            "{what}, cilium {major}.{minor}: {} objects of {} sets taken; {} flows compared, {} of them allowed, {} more not decided by the reader, {} left out, {} over which the engine panicked; {} differences",
             tally.objects,
             tally.sets,
             tally.flows,
             tally.allowed,
             tally.undecided,
             tally.left_out,
+            tally.panicked,
             tally.failures.len(),
         );
         differences += tally.failures.len();
@@ -295,6 +299,15 @@ fn compare(
                 ));
                 return;
             }
+            // Of what we emit, nothing may be beyond the engine.
+            process::Said::Panicked(why) => {
+                tally.fail(format!(
+                    "{}: the engine panics over {flow}: {why}\n{}",
+                    origin.name,
+                    process::input(&settings, &origin.texts, asked),
+                ));
+                return;
+            }
         };
         let meant = decide(program, flow);
         // A pod's own node reaches it whatever is written; the way back is as to any node.
@@ -437,6 +450,7 @@ fn read_one(seed: u64, version: (u16, u16), engine: &mut Engine, tally: &mut Tal
         ));
         return;
     }
+    let mut told = false;
     for (asked, passes) in asked.iter().zip(passes) {
         let flow = &asked.flow;
         // A pod's own node reaches it whatever is written; where a deny might meet it, the reader decides nothing.
@@ -444,9 +458,24 @@ fn read_one(seed: u64, version: (u16, u16), engine: &mut Engine, tally: &mut Tal
             && flow.direction == Direction::Ingress
             && matches!(flow.peer, End::Node(_));
         let said = read.says(flow);
-        if passes == process::Said::Shared {
-            tally.left_out += 1;
-            continue;
+        match &passes {
+            process::Said::Shared => {
+                tally.left_out += 1;
+                continue;
+            }
+            // Anybody's manifests may be beyond the engine, which says nothing about the reader.
+            process::Said::Panicked(why) => {
+                if !told {
+                    eprintln!(
+                        "seed {seed}, {dial:?}: the engine panics over {flow}: {why}\n{}",
+                        process::input(&settings, &texts, asked)
+                    );
+                }
+                told = true;
+                tally.panicked += 1;
+                continue;
+            }
+            process::Said::Passes(_) | process::Said::Broken(_) => {}
         }
         if let Said::Nothing(_) = said {
             tally.undecided += 1;

@@ -8,3 +8,5 @@ pub mod draw;
 pub mod engine;
 #[path = "../cilium_reader/read.rs"]
 pub mod read;
+#[path = "../cilium_reader/written.rs"]
+pub mod written;

@@ -63,6 +63,8 @@ struct Answer {
     #[serde(default)]
     shared: bool,
     broken: Option<String>,
+    #[serde(default)]
+    panicked: bool,
     error: Option<String>,
 }
 
@@ -75,6 +77,8 @@ pub enum Said {
     Shared,
     /// That Cilium computes no policy for the subject, and why.
     Broken(String),
+    /// Nothing: Cilium's own code panicked over it, with these words.
+    Panicked(String),
 }
 
 #[derive(Serialize)]
@@ -202,6 +206,7 @@ impl Engine {
                 Direction::Egress => answer.egress,
             };
             let said = match side.unwrap().verdict.as_str() {
+                "broken" if answer.panicked => Said::Panicked(answer.broken.unwrap()),
                 "broken" => Said::Broken(answer.broken.unwrap()),
                 _ if answer.shared && asked.flow.direction == Direction::Egress => Said::Shared,
                 "allow" => Said::Passes(true),

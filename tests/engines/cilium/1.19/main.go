@@ -104,8 +104,15 @@ func (repository repository) Endpoint(of *identity.Identity, port func(string, u
 	redirects := map[string]uint16{}
 	found := endpoint{}
 	for filter, one := range resolved.RedirectFilters() {
-		id := policy.ProxyID(uint16(pod.id), filter.Ingress, string(filter.Protocol), filter.Port, one.Policy.GetListener())
-		redirects[id] = 10000
+		port := filter.Port
+		if port == 0 && filter.PortName != "" {
+			port = pod.GetNamedPort(filter.Ingress, filter.PortName, filter.U8Proto)
+		}
+		// As the agent does (`proxyID` of pkg/endpoint), a port is told by its number, and has no proxy where the pod has no such port.
+		if port != 0 || filter.PortName == "" {
+			id := policy.ProxyID(uint16(pod.id), filter.Ingress, string(filter.Protocol), port, one.Policy.GetListener())
+			redirects[id] = 10000
+		}
 		if one.Policy.L7Parser == policy.ParserTypeDNS {
 			found.names = append(found.names, one.Policy.DNS...)
 		}

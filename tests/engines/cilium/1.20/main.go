@@ -3,6 +3,7 @@ package main
 
 import (
 	"io"
+	"iter"
 	"log/slog"
 	"strings"
 
@@ -122,8 +123,10 @@ func (repository repository) Endpoint(of *identity.Identity, port func(string, u
 	redirects := map[string]uint16{}
 	found := endpoint{}
 	for filter, one := range resolved.RedirectFilters() {
-		id := policy.ProxyID(uint16(pod.id), filter.Ingress, string(filter.Protocol), filter.Port, one.Policy.GetListener())
-		redirects[id] = 10000
+		for port := range redirected(resolved, filter, pod) {
+			id := policy.ProxyID(uint16(pod.id), filter.Ingress, string(filter.Protocol), port, one.Policy.GetListener())
+			redirects[id] = 10000
+		}
 		if one.Policy.L7Parser == policy.ParserTypeDNS {
 			found.names = append(found.names, one.Policy.DNS...)
 		}
@@ -133,6 +136,28 @@ func (repository repository) Endpoint(of *identity.Identity, port func(string, u
 		return nil, err
 	}
 	return found, nil
+}
+
+// redirected are the numbers of the ports that a filter leads to a proxy, as the agent finds them (`proxyIDs` of pkg/endpoint): for a named port that
+// of the pod itself at ingress, those of all peers at egress.
+func redirected(of policy.SelectorPolicy, filter *policy.L4Filter, pod owner) iter.Seq[uint16] {
+	return func(yield func(uint16) bool) {
+		switch {
+		case filter.Port != 0 || filter.PortName == "":
+			yield(filter.Port)
+		case filter.Ingress:
+			if port := pod.GetIngressNamedPort(filter.PortName, filter.U8Proto); port != 0 {
+				yield(port)
+			}
+		default:
+			peers := filter.Identities(of.GetSelectorSnapshot())
+			for _, port := range of.GetEgressNamedPorts(filter.PortName, filter.U8Proto, peers) {
+				if !yield(port) {
+					return
+				}
+			}
+		}
+	}
 }
 
 type endpoint struct {

@@ -90,7 +90,7 @@ type Taken struct {
 	Refused  []Refusal `json:"refused"`
 }
 
-// Side is what one end does with a flow: `allow`, `deny`, or `none` if it is no pod.
+// Side is what one end does with a flow: `allow`, `deny`, `none` if it is no pod, or `broken` if there is no verdict.
 type Side struct {
 	Verdict string `json:"verdict"`
 }
@@ -102,9 +102,11 @@ type Verdict struct {
 	Egress  *Side  `json:"egress,omitempty"`
 	Ingress *Side  `json:"ingress,omitempty"`
 	Shared  bool   `json:"shared,omitempty"`
-	// Why Cilium computes no policy for the pod at one of the ends.
+	// Why there is no verdict of the pod at one of the ends: Cilium computes no policy for it, or panicked.
 	Broken string `json:"broken,omitempty"`
-	Error  string `json:"error,omitempty"`
+	// Panicked says that it panicked, so that nothing is known of what an agent does.
+	Panicked bool   `json:"panicked,omitempty"`
+	Error    string `json:"error,omitempty"`
 }
 
 // strict decodes JSON; an unknown field is an error.

@@ -2,8 +2,7 @@ package engine
 
 import (
 	"bufio"
-	"encoding/json"
-	"fmt"
+	"errors"
 	"maps"
 	"net/netip"
 	"slices"
@@ -204,10 +203,7 @@ func (world *world) identity(own labels.Labels, scope identity.NumericIdentity) 
 
 // decide answers flows.
 func (world *world) decide(flows []*Flow, answers []*Verdict) error {
-	learned, err := world.learned(flows, answers)
-	if err != nil {
-		return err
-	}
+	learned := world.learned(flows, answers)
 	type ends struct{ from, to *identity.Identity }
 	of := make([]ends, len(flows))
 	for at, flow := range flows {
@@ -215,11 +211,7 @@ func (world *world) decide(flows []*Flow, answers []*Verdict) error {
 			of[at] = ends{world.end(flow.From, learned[at]), world.end(flow.To, learned[at])}
 		}
 	}
-	repository, err := world.repository()
-	if err != nil {
-		return err
-	}
-	endpoints := map[string]Endpoint{}
+	policies := newPolicies(world)
 	for at, flow := range flows {
 		answer := answers[at]
 		if answer.Error != "" {
@@ -243,16 +235,19 @@ func (world *world) decide(flows []*Flow, answers []*Verdict) error {
 			if side == 1 {
 				subject, peer = peer, subject
 			}
-			endpoint, err := world.endpoint(repository, endpoints, subject, pod)
-			if err != nil {
+			passes, err := policies.ask(subject, pod, func(endpoint Endpoint) bool {
+				allowed, how := endpoint.Allows(side == 1, peer.ID, protocol, number)
+				authentic := how == types.AuthTypeDisabled || how == types.AuthTypeSpire && world.settings.Authenticated
+				return allowed && authentic
+			})
+			switch {
+			case err != nil:
 				sides[side], answer.Broken = "broken", err.Error()
-				continue
-			}
-			sides[side] = "deny"
-			allowed, how := endpoint.Allows(side == 1, peer.ID, protocol, number)
-			authentic := how == types.AuthTypeDisabled || how == types.AuthTypeSpire && world.settings.Authenticated
-			if allowed && authentic {
+				answer.Panicked = answer.Panicked || errors.As(err, new(panicked))
+			case passes:
 				sides[side] = "allow"
+			default:
+				sides[side] = "deny"
 			}
 		}
 		answer.Egress, answer.Ingress = &Side{sides[0]}, &Side{sides[1]}
@@ -268,7 +263,7 @@ func (world *world) decide(flows []*Flow, answers []*Verdict) error {
 }
 
 // learned tells, for each flow, which names of the other end's address the pod's proxy has let through, and so learned.
-func (world *world) learned(flows []*Flow, answers []*Verdict) ([][]string, error) {
+func (world *world) learned(flows []*Flow, answers []*Verdict) [][]string {
 	learned := make([][]string, len(flows))
 	asks := func(at int) bool {
 		flow := flows[at]
@@ -279,21 +274,9 @@ func (world *world) learned(flows []*Flow, answers []*Verdict) ([][]string, erro
 			world.end(flow.From, nil)
 		}
 	}
-	if len(world.identities) == 0 {
-		return learned, nil
-	}
-	repository, err := world.repository()
-	if err != nil {
-		return nil, err
-	}
-	endpoints := map[string]Endpoint{}
+	policies := newPolicies(world)
 	for at, flow := range flows {
 		if !asks(at) {
-			continue
-		}
-		endpoint, err := world.endpoint(repository, endpoints, world.end(flow.From, nil), flow.From.Pod)
-		if err != nil {
-			// A pod without a policy learns nothing.
 			continue
 		}
 		for _, name := range flow.To.Names {
@@ -303,12 +286,16 @@ func (world *world) learned(flows []*Flow, answers []*Verdict) ([][]string, erro
 				matcher, err := selector.ToRegex()
 				return err == nil && matcher.MatchString(name+".")
 			}
-			if slices.ContainsFunc(endpoint.Names(), lets) {
+			// A pod without a policy learns nothing.
+			through, err := policies.ask(world.end(flow.From, nil), flow.From.Pod, func(endpoint Endpoint) bool {
+				return slices.ContainsFunc(endpoint.Names(), lets)
+			})
+			if err == nil && through {
 				learned[at] = append(learned[at], name)
 			}
 		}
 	}
-	return learned, nil
+	return learned
 }
 
 func (world *world) repository() (Repository, error) {
@@ -318,26 +305,4 @@ func (world *world) repository() (Repository, error) {
 	return world.version.Repository(world.objects, all, func(of identity.NumericIdentity) []map[string]NamedPort {
 		return world.ports[of]
 	})
-}
-
-// endpoint is the policy of a pod: pods of one identity differ in their named ports only.
-func (world *world) endpoint(repository Repository, known map[string]Endpoint, of *identity.Identity, pod *Pod) (Endpoint, error) {
-	ports, err := json.Marshal(pod.NamedPorts)
-	if err != nil {
-		return nil, err
-	}
-	key := fmt.Sprintf("%d %s", of.ID, ports)
-	if endpoint := known[key]; endpoint != nil {
-		return endpoint, nil
-	}
-	endpoint, err := repository.Endpoint(of, func(name string, protocol uint8) uint16 {
-		if at, found := pod.NamedPorts[name]; found && protocols[at.Protocol] == protocol {
-			return at.Port
-		}
-		return 0
-	})
-	if err == nil {
-		known[key] = endpoint
-	}
-	return endpoint, err
 }
