@@ -902,6 +902,39 @@ fn named_ports_as_the_version_resolves_them() {
 }
 
 #[test]
+fn a_named_port_with_an_end_may_end_all_rules_that_name_it() {
+    let ports = |from: &str, port: &str| format!("{{{from}toPorts: [{{ports: [{port}]}}]}}");
+    let ranged = ports(
+        "fromEndpoints: [{matchLabels: {app: none}}], ",
+        "{port: http, endPort: 9000, protocol: TCP}",
+    );
+    let plain = ports("", "{port: HTTP, protocol: TCP}");
+    let rows = "shop/app=web,http:8080 < data/ tcp 8080 = ?
+                shop/app=web,http:8080 < data/ tcp 8081 = ?
+                shop/app=web,http:8080 < data/ udp 8081 = no
+                shop/app=api,http:8080 < data/ tcp 8081 = no";
+    let open = OPEN.replace("web", "api") + &format!("ingress: [{plain}]");
+    let others = [
+        policy(CNP, &format!("{OPEN}ingress: [{plain}]")),
+        policy(CCNP, &format!("{OPEN}ingressDeny: [{plain}]")),
+        "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: k, namespace: shop}\nspec: {podSelector: {}, policyTypes: [Ingress], ingress: [{ports: [{port: http}]}]}"
+            .to_owned(),
+    ];
+    for (other, version) in others
+        .iter()
+        .flat_map(|other| ALL.map(|version| (other, version)))
+    {
+        let name = |text: &str, name: &str| text.replace("name: p", &format!("name: {name}"));
+        let first = name(
+            &policy(CNP, &format!("{OPEN}ingress: [{ranged}]")),
+            "ranged",
+        );
+        let apart = name(&policy(CNP, &open), "apart");
+        judge(&[&first, other, &apart], version, &known(), rows);
+    }
+}
+
+#[test]
 fn messages_by_type_number_and_name() {
     let icmps = |fields: &str| format!("{OPEN}ingress: [{{icmps: [{{fields: [{fields}]}}]}}]");
     rule(

@@ -27,10 +27,10 @@ pub(super) struct Element {
     pub(super) certain: Option<(EndpointSet, PortSet)>,
     /// What it may match besides, and why that is not known.
     pub(super) possible: Vec<(EndpointSet, PortSet, String)>,
-    /// The DNS names that it matches once they are learned, and on which traffic.
+    /// The DNS names that it matches once they are learned.
     pub(super) names: Vec<Pattern>,
-    /// The traffic to them.
-    pub(super) named: Traffic,
+    /// The traffic of its ports, to such names and whoever else the ends are.
+    pub(super) traffic: Traffic,
     /// The DNS names that it lets pods learn.
     pub(super) dns: Vec<Pattern>,
     /// Whether it holds something of which it is not known whether the agent takes it.
@@ -104,22 +104,23 @@ pub(super) fn element(
     }
 
     let peers = members.peers(matched.is_some());
+    let mut matched = matched.unwrap_or_else(Traffic::all);
     let mut element = Element {
         certain: None,
         possible: Vec::new(),
         names: Vec::new(),
-        named: Traffic::default(),
+        traffic: Traffic::default(),
         dns: Vec::new(),
-        dubious: matched.as_ref().is_some_and(|matched| matched.dubious),
+        dubious: matched.dubious,
         merges,
         requires,
         text,
         span: node.span,
     };
     let Some(peers) = peers else {
+        element.traffic = matched;
         return Some(element);
     };
-    let mut matched = matched.unwrap_or_else(Traffic::all);
     let dns = std::mem::take(&mut matched.dns);
     let either = matched.certain.union(&matched.possible);
     let seen = peers.seen(place.direction);
@@ -163,7 +164,7 @@ pub(super) fn element(
             possible.push((outside, either.clone(), why.to_owned()));
         }
     }
-    element.named = matched;
+    element.traffic = matched;
     possible.retain(|(ends, ports, _)| !ends.is_empty() && !ports.is_empty());
     element.possible = possible;
     Some(element)

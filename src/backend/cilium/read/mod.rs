@@ -26,6 +26,7 @@ mod names;
 mod object;
 mod ports;
 mod proxy;
+mod ranged;
 mod rule;
 mod selector;
 mod tiers;
@@ -43,6 +44,7 @@ pub fn read(
     let objects = object::objects(documents, context, diagnostics);
     let mut chain = tiers::chain(&objects, documents, context);
     let policies = beside::policies(documents, context, &mut chain.unread, diagnostics);
+    chain.unread.extend(ranged::unread(&objects, &policies));
     tiers::join(&mut chain, policies);
     chain.into_reading(context)
 }

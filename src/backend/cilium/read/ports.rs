@@ -3,11 +3,14 @@
 //! Takes: the nodes of both. Gives: the [`Traffic`] that they match, for certain and perhaps. Ports are those of the pod, after service translation.
 //! Rules of layer 7 change nothing here: what they are for is allowed, and then inspected.
 
+use std::collections::BTreeSet;
+
 use super::icmp;
 use super::identity::Facts;
 use super::merge::Merge;
 use super::names::Pattern;
 use super::proxy;
+use super::ranged::Name;
 use crate::backend::read::document::{Fields, invalid};
 use crate::backend::read::yaml::{Node, Value};
 use crate::diagnostic::Diagnostics;
@@ -36,6 +39,8 @@ pub(super) struct Traffic {
     pub(super) possible: PortSet,
     /// Why it is not known.
     pub(super) why: Option<&'static str>,
+    /// The named ports that have an `endPort`, where that counts.
+    pub(super) ranged: BTreeSet<Name>,
     /// The DNS names whose answers the proxy lets through and learns from.
     pub(super) dns: Vec<Pattern>,
     /// What its rules ask for that may not go together with what others do, and at which ports.
@@ -58,6 +63,7 @@ impl Traffic {
         self.certain = self.certain.union(&other.certain);
         self.possible = self.possible.union(&other.possible);
         self.why = self.why.or(other.why);
+        self.ranged.extend(other.ranged);
         self.dns.extend(other.dns);
         self.merges.extend(other.merges);
         self.dubious |= other.dubious;
@@ -290,10 +296,13 @@ fn numbered(
 fn by_name(transport: Transport, name: &str, end: u16, place: Place<'_>, traffic: &mut Traffic) {
     let every = PortSet::of(transport, 1, u16::MAX);
     match place.direction {
-        Direction::Ingress if end > 0 => traffic.perhaps(
-            &every,
-            "a named port with an `endPort` is a range that begins wherever the pod has the port",
-        ),
+        Direction::Ingress if end > 0 => {
+            traffic.ranged.insert((transport, name.into()));
+            traffic.perhaps(
+                &every,
+                "a named port with an `endPort` is a range that begins wherever the pod has the port",
+            );
+        }
         Direction::Egress if place.facts.version < (1, 20) => traffic.perhaps(
             &every,
             "up to 1.19 named ports of egress come from one table of the whole cluster",

@@ -267,7 +267,7 @@ impl Parts<'_, '_> {
             rest = vec![own.clone()];
             learn.clear();
         }
-        let traffic = &element.named;
+        let traffic = &element.traffic;
         if !learn.is_empty() && !traffic.certain.is_empty() {
             clauses.push(Clause {
                 subject: (!rest.is_empty()).then(|| union_pods(&learn, &[])),

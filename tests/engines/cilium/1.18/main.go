@@ -11,6 +11,7 @@ import (
 	"github.com/cilium/cilium/pkg/identity"
 	ipcache "github.com/cilium/cilium/pkg/ipcache/types"
 	v2 "github.com/cilium/cilium/pkg/k8s/apis/cilium.io/v2"
+	"github.com/cilium/cilium/pkg/labels"
 	"github.com/cilium/cilium/pkg/labelsfilter"
 	"github.com/cilium/cilium/pkg/logging"
 	"github.com/cilium/cilium/pkg/option"
@@ -55,6 +56,10 @@ func (version version) Clusterwide(object *v2.CiliumClusterwideNetworkPolicy, _ 
 }
 
 func (version) Group() string { return v2.SchemeGroupVersion.String() }
+
+func (version) GroupLabels(of map[string]string) labels.Labels {
+	return labels.Map2Labels(of, labels.LabelSourceCIDRGroup)
+}
 
 func (version) Prefixes(rules api.Rules) []string {
 	var texts []string

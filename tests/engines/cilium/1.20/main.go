@@ -11,6 +11,7 @@ import (
 	"github.com/cilium/cilium/pkg/identity"
 	ipcache "github.com/cilium/cilium/pkg/ipcache/types"
 	v2 "github.com/cilium/cilium/pkg/k8s/apis/cilium.io/v2"
+	"github.com/cilium/cilium/pkg/labels"
 	"github.com/cilium/cilium/pkg/labelsfilter"
 	"github.com/cilium/cilium/pkg/logging"
 	"github.com/cilium/cilium/pkg/option"
@@ -54,6 +55,17 @@ func (version version) Clusterwide(object *v2.CiliumClusterwideNetworkPolicy, cl
 }
 
 func (version) Group() string { return v2.SchemeGroupVersion.String() }
+
+// GroupLabels has each label twice: selectors ask for a key by the one, for a value by the other, which is one of several where groups meet.
+func (version) GroupLabels(of map[string]string) labels.Labels {
+	own := labels.Labels{}
+	for key, value := range of {
+		plain := labels.NewLabel(key, value, labels.LabelSourceCIDRGroup)
+		encoded := labels.EncodedCIDRGroupLabel(plain.Key, plain.Value, plain.Source)
+		own[plain.Key], own[encoded.Key] = plain, encoded
+	}
+	return own
+}
 
 func (version) Prefixes(rules api.Rules) []string {
 	var texts []string

@@ -18,6 +18,7 @@ import (
 
 	"github.com/cilium/cilium/pkg/identity"
 	v2 "github.com/cilium/cilium/pkg/k8s/apis/cilium.io/v2"
+	"github.com/cilium/cilium/pkg/labels"
 	"github.com/cilium/cilium/pkg/option"
 	"github.com/cilium/cilium/pkg/policy"
 	"github.com/cilium/cilium/pkg/policy/api"
@@ -36,6 +37,8 @@ type Version interface {
 	Clusterwide(object *v2.CiliumClusterwideNetworkPolicy, cluster string) (api.Rules, error)
 	// Group is the `apiVersion` of CIDR groups.
 	Group() string
+	// GroupLabels are the labels of the CIDRs of a group that has these, without the one for its name.
+	GroupLabels(of map[string]string) labels.Labels
 	// Prefixes are the CIDRs for which rules make the agent keep identities, as CIDRs.
 	Prefixes(rules api.Rules) []string
 	// Repository holds rules, each under the name of its object, for a set of identities. Ports are told by identity.

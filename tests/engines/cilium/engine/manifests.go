@@ -149,7 +149,7 @@ func (world *world) add(name string, rules api.Rules) {
 
 // addGroup labels the CIDRs of a group, as the agent does.
 func (world *world) addGroup(object *group) error {
-	own := labels.Map2Labels(utils.RemoveCiliumLabels(object.Labels), labels.LabelSourceCIDRGroup)
+	own := world.version.GroupLabels(utils.RemoveCiliumLabels(object.Labels))
 	name := api.LabelForCIDRGroupRef(object.Name)
 	own[name.Key] = name
 	for _, text := range object.Spec.ExternalCIDRs {
