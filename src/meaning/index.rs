@@ -46,7 +46,7 @@ pub struct Index<'p> {
     pub program: &'p Program,
     /// The day on which it is asked: rules that have expired before are as if they were not there. All rules count if it is absent.
     pub(super) day: Option<Date>,
-    tiers: Vec<TierIndex>,
+    own: Arc<Own<'p>>,
     /// Numbers of the values that labels of namespaces have; from 1.
     values: FxHashMap<SmolStr, u32>,
     /// For each label that a declared namespace has, the value of each of them.
@@ -59,6 +59,15 @@ pub struct Index<'p> {
     /// The only partitions that are asked about, if not all are.
     within: Option<Arc<[Partition]>>,
 }
+
+/// What an index knows of its program, whatever it is compared with.
+struct Own<'p> {
+    tiers: Vec<TierIndex>,
+    /// The values that the program mentions of each label of namespaces; none where these are closed.
+    mentioned: Mentioned<'p>,
+}
+
+type Mentioned<'p> = BTreeMap<&'p SmolStr, BTreeSet<&'p SmolStr>>;
 
 /// The enforced policies that select one pod in one direction, by tier, in an order that keeps `after`.
 #[derive(Clone, Debug)]
@@ -77,7 +86,6 @@ impl Selecting {
 }
 
 /// The enforced policies of a tier, in an order that keeps `after`.
-#[derive(Clone)]
 struct TierIndex {
     order: Vec<PolicyId>,
     /// Places in `order` of those that select in named namespaces only, by name.
@@ -86,36 +94,75 @@ struct TierIndex {
     anywhere: Vec<u32>,
 }
 
+impl<'p> Own<'p> {
+    fn of(program: &'p Program) -> Arc<Self> {
+        let tiers = (0..program.tiers.len())
+            .map(|tier| TierIndex::new(program, TierId(tier as u32)))
+            .collect();
+        let mut mentioned = Mentioned::default();
+        if !program.cluster.namespaces_closed {
+            visit(program, &mut |namespaces| {
+                for (key, values) in namespaces.labels.iter() {
+                    let values = values.mentioned().iter().flatten();
+                    mentioned.entry(key).or_default().extend(values);
+                }
+            });
+        }
+        Arc::new(Own { tiers, mentioned })
+    }
+}
+
 impl<'p> Index<'p> {
     /// Prepares a program.
     pub fn new(program: &'p Program) -> Self {
-        Index::among(program, &[program])
+        Index::numbered(program, Own::of(program), &[])
     }
 
     /// Prepares two programs for [`Oracle::allowed_by`](super::Oracle::allowed_by): both number partitions and values alike. They must speak of one
     /// cluster; `None` if they declare different namespaces, or only one says that there are no others.
     pub fn pair(one: &'p Program, other: &'p Program) -> Option<(Self, Self)> {
+        Index::new(one).beside(other)
+    }
+
+    /// The same index and one of another program, as [`Index::pair`] makes them: what is known of the first is kept, so that it can be compared with many.
+    pub fn beside(&self, other: &'p Program) -> Option<(Self, Self)> {
+        let one = self.program;
         let alike = |(a, b): (&Namespace, &Namespace)| a.name == b.name && a.labels == b.labels;
         let same = one.cluster.namespaces_closed == other.cluster.namespaces_closed
             && one.namespaces.len() == other.namespaces.len()
             && one.namespaces.iter().zip(&other.namespaces).all(alike);
-        let both = [one, other];
-        same.then(|| (Index::among(one, &both), Index::among(other, &both)))
+        same.then(|| {
+            let own = Own::of(other);
+            let first = Index {
+                day: self.day,
+                within: self.within.clone(),
+                ..Index::numbered(one, self.own.clone(), &[(other, &own)])
+            };
+            let second = Index::numbered(other, own, &[(one, &self.own)]);
+            (first, second)
+        })
     }
 
-    fn among(program: &'p Program, all: &[&'p Program]) -> Self {
-        let mut undeclared: Vec<SmolStr> = all
-            .iter()
-            .flat_map(|program| program.undeclared.iter().cloned())
-            .collect();
+    /// An index with the numbers that it shares with those of other programs.
+    fn numbered(
+        program: &'p Program,
+        own: Arc<Own<'p>>,
+        others: &[(&'p Program, &Own<'p>)],
+    ) -> Self {
+        let mut undeclared = program.undeclared.clone();
+        let mut mentioned = own.mentioned.clone();
+        for (other, own) in others {
+            undeclared.extend(other.undeclared.iter().cloned());
+            for (key, values) in &own.mentioned {
+                mentioned.entry(key).or_default().extend(values);
+            }
+        }
         undeclared.sort_unstable();
         undeclared.dedup();
         let mut index = Index {
             program,
             day: None,
-            tiers: (0..program.tiers.len())
-                .map(|tier| TierIndex::new(program, TierId(tier as u32)))
-                .collect(),
+            own,
             values: FxHashMap::default(),
             labels: FxHashMap::default(),
             unlabelled: vec![ABSENT; program.namespaces.len()].into(),
@@ -138,7 +185,7 @@ impl<'p> Index<'p> {
             .map(|(key, all)| (key, all.into()))
             .collect();
         if !program.cluster.namespaces_closed {
-            index.compare(all);
+            index.compare(mentioned);
         }
         index
     }
@@ -182,16 +229,7 @@ impl<'p> Index<'p> {
 
     /// Collects the values that the labels of namespaces are known to have: where `same` compares two that are not declared, they are equal, different,
     /// or both something that nobody mentions.
-    fn compare(&mut self, all: &[&'p Program]) {
-        let mut known: BTreeMap<&SmolStr, BTreeSet<&SmolStr>> = BTreeMap::new();
-        for program in all {
-            visit(program, &mut |namespaces| {
-                for (key, values) in namespaces.labels.iter() {
-                    let values = values.mentioned().iter().flatten();
-                    known.entry(key).or_default().extend(values);
-                }
-            });
-        }
+    fn compare(&mut self, mut known: Mentioned<'p>) {
         for (key, value) in self.program.namespaces.iter().flat_map(|one| &one.labels) {
             known.entry(key).or_default().insert(value);
         }
@@ -285,7 +323,7 @@ impl<'p> Index<'p> {
             policies.retain(|id| selects(&self.program.policy(*id).subject, pod));
             policies
         };
-        Selecting((0..self.tiers.len()).map(of).collect())
+        Selecting((0..self.own.tiers.len()).map(of).collect())
     }
 
     /// Decides a flow as [`decide`](super::decide()) does; `selecting` are the policies that select its subject in its direction.
@@ -315,7 +353,7 @@ impl<'p> Index<'p> {
         partition: Partition,
         direction: Direction,
     ) -> Vec<PolicyId> {
-        let tier = &self.tiers[tier.0 as usize];
+        let tier = &self.own.tiers[tier.0 as usize];
         let named = self
             .name(partition)
             .and_then(|name| tier.named.get(name))

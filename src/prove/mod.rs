@@ -8,6 +8,7 @@ mod coverage;
 mod mentioned;
 mod overlap;
 mod part;
+mod piecewise;
 #[cfg(test)]
 mod properties;
 mod report;
@@ -18,6 +19,7 @@ pub use claims::{Claim, Failed, Standing, as_called, examine, uncovered};
 pub use coverage::{Coverage, coverage};
 pub use mentioned::Mentioned;
 pub use part::{Covered, Parted, part};
+pub use piecewise::holds_piecewise;
 pub use target::{Asked, Proved, holds_within, program_claims, target};
 pub use universe::Universe;
 

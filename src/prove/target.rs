@@ -8,6 +8,7 @@ use time::Date;
 
 use super::claims::{Claim, Standing, examine};
 use super::overlap::report_overlaps;
+use super::piecewise::holds_piecewise;
 use super::report;
 use super::universe::Universe;
 use super::{Proof, prove, prove_within};
@@ -18,6 +19,12 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::meaning::{Index, Partition};
 use crate::model::{Check, Program, Test};
 use crate::source::{FileId, Source};
+
+/// How many bytes of text are read back at a time, where nothing else asks for more.
+const PIECE: usize = 2 << 20;
+
+/// What is read again with each piece is no more than this part of it.
+const SHARE: usize = 4;
 
 /// What is known of a target after its proof.
 #[derive(Clone, Debug)]
@@ -67,6 +74,13 @@ pub fn target(
     diagnostics: &mut Diagnostics,
 ) -> Proved {
     let universe = Universe::of(spec, program);
+    let is_whole = !raw.is_empty() || !program.tests.is_empty() || !program.guards.is_empty();
+    if !is_whole && holds_by_itself(program, spec, objects, &universe) {
+        return Proved {
+            universe,
+            claims: Vec::new(),
+        };
+    }
     let context = context(program, spec);
     let mut faults = Diagnostics::default();
     let objects: Vec<&Object> = objects.iter().collect();
@@ -117,6 +131,19 @@ pub fn target(
     Proved { universe, claims }
 }
 
+/// Whether a proof of a large tree can do without the whole of it; a `false` says nothing.
+fn holds_by_itself(
+    program: &Program,
+    spec: &Spec,
+    objects: &[Object],
+    universe: &Universe,
+) -> bool {
+    let shared = objects.iter().filter(|object| object.namespace.is_none());
+    let shared: usize = shared.map(|object| object.text.len()).sum();
+    let size = PIECE.max(SHARE * shared);
+    holds_piecewise(program, spec, objects, universe, size) == Some(true)
+}
+
 /// Whether some objects can be read back and decide every flow of some partitions as a program does: of the objects and the policies that could decide
 /// there, none may be missing.
 pub fn holds_within(
@@ -138,7 +165,7 @@ pub fn holds_within(
 }
 
 /// What the reader of a target may know.
-fn context<'p>(program: &'p Program, spec: &Spec) -> Context<'p> {
+pub(super) fn context<'p>(program: &'p Program, spec: &Spec) -> Context<'p> {
     Context {
         version: spec.version,
         cluster: &program.cluster,
@@ -148,7 +175,7 @@ fn context<'p>(program: &'p Program, spec: &Spec) -> Context<'p> {
 }
 
 /// The documents of emitted objects.
-fn read_back(objects: &[&Object], faults: &mut Diagnostics) -> Vec<Document> {
+pub(super) fn read_back(objects: &[&Object], faults: &mut Diagnostics) -> Vec<Document> {
     let read: Vec<(Vec<Document>, Diagnostics)> = objects
         .par_iter()
         .enumerate()

@@ -24,19 +24,20 @@ mod origins;
 
 use std::collections::BTreeMap;
 
-use change::{Change, change, json};
+use change::{Change, change, json, text_at};
 use draw::Draw;
 use engine::Engine;
 use generator::Random;
 use interpreters::yaml::Value;
 use interpreters::{Outcome, Seen};
 use origins::Origin;
+use vauban::backend::Object;
 use vauban::backend::read::document::{Document, documents};
 use vauban::backend::read::{Cidr, Context, read};
 use vauban::diagnostic::Diagnostics;
 use vauban::meaning::Verdict;
 use vauban::model::Target;
-use vauban::prove::{Proof, Universe, prove};
+use vauban::prove::{Proof, Universe, holds_piecewise, prove};
 use vauban::source::{FileId, Source};
 
 /// How many changes are made to the objects of one random program.
@@ -73,10 +74,52 @@ fn verify(origin: &Origin, universe: &Universe, objects: &[Value]) -> Verified {
     };
     let reading = read(origin.spec.backend, &all, &context, &mut faults);
     let fault = faults.iter().next();
-    match fault.map(|fault| format!("{}: {}", fault.message, fault.notes.join("; "))) {
+    let verified = match fault.map(|fault| format!("{}: {}", fault.message, fault.notes.join("; ")))
+    {
         Some(fault) => Verified::Invalid(fault),
         None => Verified::Proved(prove(&origin.program, &reading, universe)),
+    };
+    let holds = matches!(&verified, Verified::Proved(proof) if proof.holds());
+    let piecewise = piecewise(origin, universe, objects);
+    assert!(
+        holds || piecewise != Some(true),
+        "{}: what is wrong is proved piece by piece: {objects:?}",
+        origin.name
+    );
+    if holds && objects == origin.objects {
+        assert_ne!(
+            piecewise,
+            Some(false),
+            "{}: what is right is not proved piece by piece",
+            origin.name
+        );
     }
+    verified
+}
+
+/// The same, each namespace by itself. The objects say that they lie where they lay before they were changed.
+fn piecewise(origin: &Origin, universe: &Universe, objects: &[Value]) -> Option<bool> {
+    let before = match objects.len() == origin.objects.len() {
+        true => &origin.objects[..],
+        false => objects,
+    };
+    let objects: Vec<Object> = objects
+        .iter()
+        .zip(before)
+        .enumerate()
+        .map(|(at, (object, before))| Object {
+            folder: "root".into(),
+            file: format!("{at}.yaml").into(),
+            rank: 0,
+            api_version: "",
+            kind: "",
+            namespace: text_at(before, &["metadata", "namespace"]).map(Into::into),
+            name: Default::default(),
+            text: json(object),
+            sources: Vec::new(),
+        })
+        .collect();
+    holds_piecewise(&origin.program, &origin.spec, &objects, universe, 1)
 }
 
 #[derive(Default)]

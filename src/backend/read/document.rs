@@ -49,6 +49,22 @@ impl Document {
             .unwrap_or_default()
     }
 
+    /// Whether it can decide only flows from and to pods of its own namespace, and decides these in the same way whatever lies in other namespaces: the
+    /// policies that have a namespace, of all targets, select in it alone.
+    pub fn is_local(&self) -> bool {
+        let kind = (self.api_version.as_str(), self.kind.as_str());
+        self.namespace.is_some()
+            && matches!(
+                kind,
+                ("networking.k8s.io/v1", "NetworkPolicy")
+                    | (
+                        "projectcalico.org/v3",
+                        "NetworkPolicy" | "StagedNetworkPolicy"
+                    )
+                    | ("cilium.io/v2", "CiliumNetworkPolicy")
+            )
+    }
+
     /// The place that stands for the object: its name.
     pub fn span(&self) -> Span {
         get(&self.node, "metadata")
