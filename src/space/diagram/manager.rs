@@ -390,6 +390,18 @@ impl Manager {
         self.combine(op, f, g)
     }
 
+    /// Combines two diagrams if that takes few steps and there is much room left; what was made until then stays.
+    pub fn attempt(&mut self, op: Op, f: Id, g: Id, steps: u64) -> Option<Id> {
+        if self.nodes.len() > self.budget.nodes as usize / 2 {
+            return None;
+        }
+        let whole = self.budget.steps;
+        self.budget.steps = steps.min(whole);
+        let made = self.apply(op, f, g);
+        self.budget.steps = whole;
+        made.ok()
+    }
+
     /// Combines many diagrams, in order, as a balanced tree: `op` is associative.
     ///
     /// # Errors
