@@ -365,6 +365,12 @@ fn random_programs_for_calico() {
 }
 
 #[test]
+fn random_programs_for_kubernetes() {
+    let [_, in_parts] = generated(&[Target::Kubernetes], 400..412);
+    assert!(in_parts > 20, "only {in_parts} were compiled in parts");
+}
+
+#[test]
 fn random_programs_for_several_targets() {
     generated(&[Target::Kubernetes, Target::Calico], 100..103);
     generated(&[Target::Cilium], 200..202);

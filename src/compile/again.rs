@@ -15,11 +15,11 @@ use super::kept::{Asked, Kept, OfProgram, OfTarget, names};
 use super::{
     Compiled, Input, Key, Prove, aim, key, keys, levels, look_ahead, one_target, options, settle,
 };
-use crate::backend::Object;
+use crate::backend::{Object, kubernetes};
 use crate::check::{self, Apart, Changed, Excuses, Said};
 use crate::diagnostic::Diagnostics;
 use crate::meaning::{self, Partition};
-use crate::model::{Policy, PolicyId, Program, RuleSite};
+use crate::model::{Policy, PolicyId, Program, RuleSite, Target};
 use crate::prove::{self, Asked as Claimed};
 use crate::resolve::{self, Notes, Noting};
 use crate::source::{FileId, Source, Span, World};
@@ -52,10 +52,17 @@ struct Part {
 
 /// What is new in a target.
 enum Renewed {
-    /// What lints say of it, and some objects, by their place.
-    Some(Said, Vec<(usize, Object)>),
+    /// What lints say of it, and some objects.
+    Some(Said, Exchange),
     /// Everything.
     All(OfTarget, Box<Compiled>),
+}
+
+/// Objects in the place of others.
+struct Exchange {
+    /// The places of those that go, ascending.
+    old: Vec<usize>,
+    new: Vec<Object>,
 }
 
 /// What replaces what was kept, once everything has been asked.
@@ -348,53 +355,29 @@ impl Kept {
         Some(Renewed::All(renewed, Box::new(target)))
     }
 
-    /// The objects of the changed policies, proved; `None` if the target must be made and proved as a whole.
-    fn objects(
-        &self,
-        at: usize,
-        of: &OfProgram,
-        part: &Part,
-        proof: Prove,
-    ) -> Option<Vec<(usize, Object)>> {
+    /// The objects that change with the policies, proved; `None` if the target must be made and proved as a whole.
+    fn objects(&self, at: usize, of: &OfProgram, part: &Part, proof: Prove) -> Option<Exchange> {
         let known = &self.compilation.targets[at];
-        let noted = &self.record.targets[at];
-        let emitted = noted.emitted.as_ref().filter(|_| !noted.has_notes)?;
-        let program = &of.program;
         // Tests and guards ask about both ends of flows, which may lie anywhere.
-        let asks = !program.tests.is_empty() || !program.guards.is_empty();
-        if proof == Prove::Everything && asks {
+        let asks = !of.program.tests.is_empty() || !of.program.guards.is_empty();
+        if self.record.targets[at].has_notes || proof == Prove::Everything && asks {
             return None;
         }
-        let changed: Vec<(&Policy, &Policy)> = part
-            .old
-            .iter()
-            .map(|(id, old)| (old, program.policy(*id)))
-            .collect();
-        let made = emitted.again(program, &known.spec, &changed)?;
-        let mut objects = Vec::with_capacity(made.len());
-        for new in made {
-            let place = known
-                .objects
-                .binary_search_by(|old| (&old.folder, &old.file).cmp(&(&new.folder, &new.file)));
-            let at = place.ok()?;
-            let old = &known.objects[at];
-            // Under the same names nothing can stand twice that did not before.
-            if (old.kind, &old.namespace, &old.name) != (new.kind, &new.namespace, &new.name) {
-                return None;
-            }
-            objects.push((at, new));
-        }
+        let exchange = match known.spec.backend {
+            Target::Calico => self.by_policy(at, of, part)?,
+            Target::Kubernetes => by_namespace(known, part)?,
+            Target::Cilium => return None,
+        };
         if proof == Prove::Everything {
-            let new: BTreeMap<usize, &Object> =
-                objects.iter().map(|(at, object)| (*at, object)).collect();
             let there = |object: &Object| match &object.namespace {
                 Some(namespace) => part.names.contains(namespace),
                 None => true,
             };
             let all = known.objects.iter().enumerate();
             let deciding: Vec<&Object> = all
-                .filter(|(_, object)| there(object))
-                .map(|(at, object)| new.get(&at).copied().unwrap_or(object))
+                .filter(|(at, object)| exchange.old.binary_search(at).is_err() && there(object))
+                .map(|(_, object)| object)
+                .chain(&exchange.new)
                 .collect();
             let holds =
                 prove::holds_within(&part.program, &known.spec, &deciding, &part.partitions);
@@ -402,7 +385,37 @@ impl Kept {
                 return None;
             }
         }
-        Some(objects)
+        Some(exchange)
+    }
+
+    /// The objects of the changed policies alone.
+    fn by_policy(&self, at: usize, of: &OfProgram, part: &Part) -> Option<Exchange> {
+        let known = &self.compilation.targets[at];
+        let emitted = self.record.targets[at].emitted.as_ref()?;
+        let program = &of.program;
+        let changed: Vec<(&Policy, &Policy)> = part
+            .old
+            .iter()
+            .map(|(id, old)| (old, program.policy(*id)))
+            .collect();
+        let new = emitted.again(program, &known.spec, &changed)?;
+        let mut old = Vec::with_capacity(new.len());
+        for new in &new {
+            let place = known
+                .objects
+                .binary_search_by(|old| (&old.folder, &old.file).cmp(&(&new.folder, &new.file)));
+            let at = place.ok()?;
+            let before = &known.objects[at];
+            // Under the same names nothing can stand twice that did not before.
+            if (before.kind, &before.namespace, &before.name)
+                != (new.kind, &new.namespace, &new.name)
+            {
+                return None;
+            }
+            old.push(at);
+        }
+        old.sort_unstable();
+        Some(Exchange { old, new })
     }
 
     /// Keeps what is new.
@@ -421,11 +434,9 @@ impl Kept {
         for (at, renewed) in step.targets.into_iter().enumerate() {
             let target = &mut self.compilation.targets[at];
             match renewed {
-                Renewed::Some(said, objects) => {
+                Renewed::Some(said, exchange) => {
                     self.record.targets[at].said = said;
-                    for (place, object) in objects {
-                        target.objects[place] = object;
-                    }
+                    exchange.apply(&mut target.objects);
                 }
                 Renewed::All(noted, new) => {
                     self.record.targets[at] = noted;
@@ -435,6 +446,37 @@ impl Kept {
         }
         self.compilation.claims = step.claims;
         self.compilation.diagnostics = step.diagnostics.into_sorted();
+    }
+}
+
+/// All objects of the namespaces in which a changed policy selects; `None` if something is to be said of them, or one could be another object's file.
+fn by_namespace(known: &Compiled, part: &Part) -> Option<Exchange> {
+    let new = kubernetes::emit_within(&part.program, &known.spec, &part.partitions)?;
+    let file = |object: &Object| (object.folder.clone(), object.file.to_lowercase());
+    let mut files = FxHashSet::default();
+    if !new.iter().all(|object| files.insert(file(object))) {
+        return None;
+    }
+    let mut old = Vec::new();
+    for (at, object) in known.objects.iter().enumerate() {
+        match &object.namespace {
+            Some(namespace) if part.names.contains(namespace) => old.push(at),
+            _ if files.contains(&file(object)) => return None,
+            _ => {}
+        }
+    }
+    Some(Exchange { old, new })
+}
+
+impl Exchange {
+    fn apply(self, objects: &mut Vec<Object>) {
+        let mut at = 0;
+        objects.retain(|_| {
+            at += 1;
+            self.old.binary_search(&(at - 1)).is_err()
+        });
+        objects.extend(self.new);
+        objects.sort_by(|a, b| (&a.folder, &a.file).cmp(&(&b.folder, &b.file)));
     }
 }
 

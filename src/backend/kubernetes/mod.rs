@@ -36,6 +36,33 @@ use crate::space::{Direction, PortSet};
 
 /// The objects of a program, sorted by folder and file; none if something is refused.
 pub fn emit(program: &Program, spec: &Spec, diagnostics: &mut Diagnostics) -> Vec<Object> {
+    let all: Vec<usize> = (0..program.namespaces.len()).collect();
+    emit_in(program, spec, &all, diagnostics)
+}
+
+/// The objects of some declared namespaces, sorted by folder and file: what [`emit`] gives for them, since a namespace's objects follow from the policies that select
+/// there. Of these, none may be missing in the program. `None` if there is anything to be said.
+pub fn emit_within(
+    program: &Program,
+    spec: &Spec,
+    partitions: &[Partition],
+) -> Option<Vec<Object>> {
+    let declared = |partition: &Partition| match partition {
+        Partition::Declared(at) => Some(*at),
+        Partition::Undeclared(_) | Partition::Other => None,
+    };
+    let namespaces: Vec<usize> = partitions.iter().filter_map(declared).collect();
+    let mut diagnostics = Diagnostics::default();
+    let objects = emit_in(program, spec, &namespaces, &mut diagnostics);
+    diagnostics.is_empty().then_some(objects)
+}
+
+fn emit_in(
+    program: &Program,
+    spec: &Spec,
+    namespaces: &[usize],
+    diagnostics: &mut Diagnostics,
+) -> Vec<Object> {
     let before = diagnostics.len();
     if refusals(program, spec, diagnostics) == Outlook::Blind {
         return Vec::new();
@@ -49,9 +76,9 @@ pub fn emit(program: &Program, spec: &Spec, diagnostics: &mut Diagnostics) -> Ve
         index: Index::of(program),
         meaning: Arc::new(meaning::Index::new(program)),
     };
-    let results: Vec<_> = (0..program.namespaces.len())
-        .into_par_iter()
-        .map(|namespace| shop.namespace(namespace))
+    let results: Vec<_> = namespaces
+        .par_iter()
+        .map(|namespace| shop.namespace(*namespace))
         .collect();
     let mut objects = Vec::new();
     let mut reported = BTreeSet::new();
