@@ -82,38 +82,24 @@ struct Found {
 
 /// Compares a program with the reading of manifests, on a universe.
 pub fn prove(program: &Program, reading: &Reading, universe: &Universe) -> Proof {
-    let (mine, theirs) = indices(program, reading);
-    prove_indices(mine, theirs, reading, universe)
+    prove_within(&Index::new(program), reading, universe, |_| true)
 }
 
-/// The same for some partitions: of the policies that select there, none may be missing in the program, nor in the reading.
-pub fn prove_within(
-    program: &Program,
+/// The same for the partitions that are asked about: of the policies that select there, none may be missing in the program, nor in the reading.
+fn prove_within(
+    index: &Index<'_>,
     reading: &Reading,
     universe: &Universe,
-    partitions: &[Partition],
+    is_asked: impl Fn(Partition) -> bool,
 ) -> Proof {
-    let (mine, theirs) = indices(program, reading);
-    prove_indices(mine.within(partitions), theirs, reading, universe)
-}
-
-fn indices<'p>(program: &'p Program, reading: &'p Reading) -> (Index<'p>, Index<'p>) {
-    let Some(pair) = Index::pair(program, &reading.program) else {
+    let Some((mine, theirs)) = index.beside(&reading.program) else {
         unreachable!("a reading has the context's namespaces, which are the program's");
     };
-    pair
-}
-
-fn prove_indices(
-    mine: Index<'_>,
-    theirs: Index<'_>,
-    reading: &Reading,
-    universe: &Universe,
-) -> Proof {
     let (mine, theirs) = (Arc::new(mine), Arc::new(theirs));
     let parts: Vec<(Partition, Direction)> = universe
         .partitions(&mine)
         .into_iter()
+        .filter(|partition| is_asked(*partition))
         .flat_map(|partition| Direction::BOTH.map(|direction| (partition, direction)))
         .collect();
     let found: Vec<Result<Found, TooLarge>> = parts

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use rayon::prelude::*;
 use smol_str::SmolStr;
 
-use super::prove_indices;
+use super::prove_within;
 use super::target::{context, read_back};
 use super::universe::Universe;
 use crate::backend::read::document::Document;
@@ -103,25 +103,15 @@ impl Piece<'_> {
         }
         documents.extend_from_slice(shared);
         let reading = read::read(spec.backend, documents, context, &mut faults);
-        if !faults.is_empty() {
-            return false;
+        faults.is_empty()
+            && prove_within(index, &reading, universe, |partition| self.has(partition)).holds()
+    }
+
+    fn has(&self, partition: Partition) -> bool {
+        match partition {
+            Partition::Declared(at) => self.declared.binary_search(&at).is_ok(),
+            Partition::Undeclared(_) | Partition::Other => self.declared.is_empty(),
         }
-        let Some((mine, theirs)) = index.beside(&reading.program) else {
-            return false;
-        };
-        let partitions: Vec<Partition> = match self.declared[..] {
-            [] => mine
-                .partitions()
-                .into_iter()
-                .filter(|partition| !matches!(partition, Partition::Declared(_)))
-                .collect(),
-            _ => self
-                .declared
-                .iter()
-                .map(|at| Partition::Declared(*at))
-                .collect(),
-        };
-        prove_indices(mine.within(&partitions), theirs, &reading, universe).holds()
     }
 
     /// Whether a document decides flows of these namespaces alone.
@@ -132,9 +122,6 @@ impl Piece<'_> {
         let place = program
             .namespaces
             .binary_search_by(|one| one.name.cmp(namespace));
-        match place {
-            Ok(at) => self.declared.binary_search(&at).is_ok(),
-            Err(_) => self.declared.is_empty(),
-        }
+        self.has(place.map_or(Partition::Other, Partition::Declared))
     }
 }

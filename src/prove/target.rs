@@ -161,7 +161,8 @@ pub fn holds_within(
         &context(program, spec),
         &mut faults,
     );
-    faults.is_empty() && prove_within(program, &reading, &universe, partitions).holds()
+    let is_asked = |partition| partitions.contains(&partition);
+    faults.is_empty() && prove_within(&Index::new(program), &reading, &universe, is_asked).holds()
 }
 
 /// What the reader of a target may know.
